@@ -1,0 +1,44 @@
+"""The exceptions that users meet, with their exit codes. Each adapter translates its own library's into these.
+
+    Failure
+    ├── UsageFailure            exit 2: command line, configuration, catalogue, run file
+    │   └── Problems            several mistakes of one file, reported together
+    ├── MissingExtra            exit 2: the installation lacks an optional part
+    └── Interrupted             exit 130
+"""
+
+from collections.abc import Sequence
+
+
+class Failure(Exception):  # noqa: N818 - the tree's own word
+    """Something to tell a user; `str()` is the whole message."""
+
+    exit_code = 2
+
+
+class UsageFailure(Failure):
+    """What was asked for cannot be done as asked: says what, where, and what would be right."""
+
+
+class Problems(UsageFailure):
+    """All mistakes of one input; each line names file and key."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class MissingExtra(Failure):
+    """An optional part is not installed."""
+
+    def __init__(self, extra: str, needed_for: str) -> None:
+        self.extra = extra
+        super().__init__(
+            f"{needed_for} needs an optional part that is not installed\n  pip install 'azureml-aks-preflight[{extra}]'"
+        )
+
+
+class Interrupted(Failure):
+    """Ctrl-C; whatever was observed has been written."""
+
+    exit_code = 130

@@ -1,0 +1,1 @@
+"""Frozen values that cross borders. No I/O, no decisions."""

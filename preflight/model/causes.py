@@ -1,0 +1,148 @@
+"""The closed vocabulary of causes. One page each under docs/causes/; a test keeps table and pages equal.
+
+`owner` is who can change it (for `network`, the finding ranks candidates); `ambiguous` causes get a second attempt;
+`meaning` is one sentence in the present tense, printed under the failing line; `remedy` the first thing to do.
+"""
+
+import msgspec
+
+from preflight.model.vocabulary import Owner
+
+DNS, NETWORK, PLATFORM, IDENTITY, APPLICATION = (
+    Owner.DNS,
+    Owner.NETWORK,
+    Owner.PLATFORM,
+    Owner.IDENTITY,
+    Owner.APPLICATION,
+)
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the vocabulary."""
+
+    id: str  # [a-z]+\.[a-z0-9-]+
+    owner: Owner
+    meaning: str
+    remedy: str
+    ambiguous: bool = False
+
+
+def _c(cause: str, owner: Owner, meaning: str, remedy: str, *, ambiguous: bool = False) -> Cause:
+    return Cause(id=cause, owner=owner, meaning=meaning, remedy=remedy, ambiguous=ambiguous)
+
+
+_ALL = (
+    # -- dns
+    _c("dns.nxdomain", DNS, "The resolver says that the name does not exist.", "Add the record, or forward the zone to a server that has it."),
+    _c("dns.nodata", DNS, "The name exists but has no address record.", "Add the A record (or AAAA) to the zone that answers."),
+    _c("dns.servfail", DNS, "The resolver could not get an answer (SERVFAIL).", "Check the resolver's forwarder for this zone and its path to the authoritative servers.", ambiguous=True),
+    _c("dns.refused", DNS, "The resolver refuses to answer (REFUSED).", "Allow this client, or recursion for this zone, on the resolver."),
+    _c("dns.timeout", DNS, "The resolver does not answer.", "Open UDP and TCP 53 to the resolver, or configure one that is reachable.", ambiguous=True),
+    _c("dns.tcp-blocked", NETWORK, "The answer does not fit UDP and the resolver cannot be reached over TCP 53.", "Open TCP 53 to the resolver."),
+    _c("dns.malformed", DNS, "What came back from the resolver is not a DNS answer to the question.", "Find what answers on port 53: a device may be rewriting DNS."),
+    _c("dns.no-resolver", PLATFORM, "No DNS server is configured here.", "Configure a DNS server (resolv.conf, VNet DNS servers, dnsPolicy)."),
+    _c("dns.sinkhole", DNS, "The resolver answers with a block address instead of the service's.", "Take the name off the DNS filter's block list."),
+    _c("dns.inconsistent", DNS, "The configured resolvers give different answers, so connections fail some of the time.", "Make all configured resolvers answer alike; usually one lacks a forwarder or a zone link."),
+    _c("dns.server-dead", DNS, "One of the configured resolvers does not answer; the others do.", "Repair the resolver or take it off the list; each lookup that meets it waits."),
+    _c("dns.aaaa-failing", DNS, "IPv6 lookups (AAAA) fail while IPv4 lookups work.", "Let AAAA queries through and answer them, if only with no data; dual-stack clients wait for them."),
+    _c("dns.hosts-override", PLATFORM, "The hosts file overrides what DNS answers.", "Remove the line from the hosts file, or correct it."),
+    _c("dns.privatelink-public-answer", DNS, "A private link name resolves to a public address.", "Link the private DNS zone to the network of the resolver, or forward the public zone to a resolver that sees it."),
+    _c("dns.privatelink-record-missing", DNS, "A private DNS zone is linked here but has no record for this name.", "Add the record to the private zone, or set the zone link's resolution policy to NxDomainRedirect."),
+    _c("dns.rebind-filtered", DNS, "The resolver strips private addresses from answers (DNS rebinding protection).", "Exempt the zone from rebinding protection on the resolver."),
+    _c("dns.public-when-private-expected", DNS, "The name resolves to a public address although a private one is expected, and no private endpoint shows in the chain.", "Create the private endpoint with its DNS zone group, or correct the expectation in preflight.toml."),
+    _c("dns.private-when-public-expected", DNS, "The name resolves to a private address although a public one is expected.", "Remove the private record or zone link, or correct the expectation in preflight.toml."),
+    # -- route
+    _c("route.unreachable", NETWORK, "There is no route to the address.", "Add the route (route table, peering, gateway) for the address."),
+    _c("route.prohibited", NETWORK, "A router or a local firewall says that the traffic is administratively prohibited.", "Allow the traffic on the device that answered, or in the local firewall."),
+    # -- tcp
+    _c("tcp.refused", NETWORK, "The connection is refused: something answered with a reset at once.", "Find what answers for the address: a firewall that rejects, or a service that does not listen."),
+    _c("tcp.timeout", NETWORK, "Nothing answers the connection attempt; packets are dropped silently.", "Allow TCP to the address and port on the way, and check the way back.", ambiguous=True),
+    _c("tcp.reset", NETWORK, "The connection was reset while it was being made.", "Look for a device that resets connections on the way.", ambiguous=True),
+    # -- proxy
+    _c("proxy.unresolved", DNS, "The proxy's own name does not resolve.", "Correct the proxy's name or its DNS record."),
+    _c("proxy.unreachable", NETWORK, "The proxy cannot be connected to.", "Open the way to the proxy's port, or correct its address.", ambiguous=True),
+    _c("proxy.auth-required", NETWORK, "The proxy demands authentication (407).", "Give credentials.proxy, or exempt these clients from proxy authentication."),
+    _c("proxy.denied", NETWORK, "The proxy refuses to connect to the target.", "Allow the host on the proxy, or add it to NO_PROXY if it is reachable directly."),
+    _c("proxy.failed", NETWORK, "The proxy tried and could not reach the target, or broke off.", "Check the proxy's own DNS and way out to the target."),
+    # -- tls
+    _c("tls.reset-after-hello", NETWORK, "A device cut the connection (reset) when it saw the server name.", "Allow the server name on the firewall that filters by SNI.", ambiguous=True),
+    _c("tls.closed", NETWORK, "A device closed the connection when it saw the server name.", "Allow the server name on the firewall or proxy that filters by SNI.", ambiguous=True),
+    _c("tls.timeout", NETWORK, "TCP connects but the TLS handshake gets no answer.", "Look for a firewall that answers TCP itself and drops TLS, or for a path MTU problem.", ambiguous=True),
+    _c("tls.not-tls", NETWORK, "What answers on this port does not speak TLS.", "Find what answers for the address: a block page, a captive portal, or the wrong port."),
+    _c("tls.alert", NETWORK, "The server, or a device in its place, refused the handshake with a TLS alert.", "Check server name and TLS versions; the alert's name is in the evidence."),
+    _c("tls.intercepted", NETWORK, "The certificate was issued by an inspection device, not by the service's own authority.", "Exempt the host from TLS inspection, or make nodes and images trust the inspecting authority."),
+    _c("tls.untrusted", PLATFORM, "The certificate's authority is not trusted here.", "Add the authority to the trust store (environment.ca_file), or correct the server's certificate."),
+    _c("tls.incomplete-chain", APPLICATION, "The server does not send the intermediate certificate, so the chain cannot be built.", "Configure the server to send its whole chain."),
+    _c("tls.expired", APPLICATION, "The certificate has expired.", "Renew the certificate; check the clock if several services look expired."),
+    _c("tls.not-yet-valid", PLATFORM, "The certificate is not valid yet.", "Check the clock here; otherwise correct the certificate."),
+    _c("tls.expiring", APPLICATION, "The certificate expires within seven days.", "Renew the certificate."),
+    _c("tls.wrong-name", NETWORK, "The certificate is for another name.", "Find what answers for the address: DNS may point to the wrong host, or a device presents its own certificate."),
+    _c("tls.version", APPLICATION, "No TLS version is accepted by both sides.", "Enable TLS 1.2 or 1.3 on the server, or on the device in between."),
+    _c("tls.alpn-stripped", NETWORK, "A device removed or rewrote the ALPN extension.", "Exempt the host from TLS inspection: konnectivity and HTTP/2 need ALPN."),
+    # -- http
+    _c("http.timeout", NETWORK, "The connection works but no HTTP answer arrives in time.", "Look at the service's health, and at devices that inspect content.", ambiguous=True),
+    _c("http.reset", NETWORK, "The connection was cut before a complete HTTP answer.", "Look for a device that inspects content and cuts, or at the service's health.", ambiguous=True),
+    _c("http.block-page", NETWORK, "A device answered in place of the service, with a deny or login page.", "Allow the host on the device that names itself in the page."),
+    _c("http.unexpected-status", APPLICATION, "The service answered with a status that is not among the expected ones.", "Read the answer in the evidence; correct the request, the service, or the expectation."),
+    _c("http.malformed", NETWORK, "What came back is not HTTP.", "Find what answers on this port."),
+    _c("http.redirect-loop", APPLICATION, "Redirects lead in a circle or are too many.", "Correct the redirects of the service, or the device that adds them."),
+    _c("http.stalled", NETWORK, "Small packets pass but large ones vanish: a path MTU black hole.", "Allow ICMP 'fragmentation needed', or lower the MTU (or clamp the MSS) on the tunnel in between."),
+    # -- path
+    _c("path.firewall-resolved-public", DNS, "The client resolves a private address, yet the service saw a public source: a firewall on the way resolved the name again.", "Correct the DNS of the firewall or proxy so that it resolves the private endpoint."),
+    # -- registry
+    _c("registry.denied-by-network", PLATFORM, "The registry's own network rules deny this source address.", "Add the source address to the registry's rules, or reach it over its private endpoint."),
+    _c("registry.unauthorized", IDENTITY, "The registry refuses these credentials.", "Grant AcrPull to the identity, or correct the credentials."),
+    _c("registry.needs-credentials", IDENTITY, "Without credentials the registry shows nothing more, so this could not be tested.", "Give credentials.registry_user and credentials.registry_password (a pull token is enough)."),
+    _c("registry.not-found", APPLICATION, "The registry has no such repository, tag or layer.", "Correct registry.repository and registry.reference, or push the image."),
+    _c("registry.throttled", PLATFORM, "The registry throttles requests (429).", "Wait and repeat; raise the registry's tier if it happens in production."),
+    _c("registry.unavailable", PLATFORM, "The registry answers with a server error.", "Check the registry's health (az acr check-health) and Azure status."),
+    _c("registry.no-challenge", PLATFORM, "The registry did not issue the expected authentication challenge.", "Check that the address is the registry's: public access disabled and wrong DNS look like this."),
+    _c("registry.digest-mismatch", NETWORK, "The layer's content does not match its digest: something on the way changed it.", "Exempt the data host from content inspection."),
+    _c("registry.unexpected-data-host", NETWORK, "The registry sent the layer download to a data host of another region than configured.", "Allow the data hosts of all geo-replicas, or correct registry.region and registry.replicas."),
+    # -- storage
+    _c("storage.denied-by-network", PLATFORM, "The storage account's network rules probably deny this source (AuthorizationFailure).", "Add this network to the account's rules, or reach it over its private endpoint."),
+    _c("storage.unauthorized", IDENTITY, "The storage account refuses these credentials.", "Renew the SAS or token; check its signature, start and expiry."),
+    _c("storage.permission-mismatch", IDENTITY, "The identity is known but lacks the right (AuthorizationPermissionMismatch).", "Assign Storage Blob Data Reader (or Table) to the identity; the network is fine."),
+    _c("storage.source-ip-mismatch", IDENTITY, "The SAS does not allow this source address.", "Issue a SAS whose IP range contains the address named in the evidence."),
+    _c("storage.key-auth-not-permitted", IDENTITY, "The account does not permit key based authentication.", "Use a bearer token or a user delegation SAS instead of an account SAS."),
+    _c("storage.admission-unknown", PLATFORM, "The account answered, but without credentials its network rules and the blob's existence stay unproven.", "Give credentials.storage_sas or credentials.storage_token, and a container and blob to read."),
+    _c("storage.not-found", APPLICATION, "The container, blob or table does not exist.", "Correct storage.container and storage.blob."),
+    _c("storage.throttled", PLATFORM, "The storage account throttles requests.", "Wait and repeat; spread the load if it happens in production."),
+    _c("storage.unavailable", PLATFORM, "The storage account answers with a server error.", "Check Azure status and repeat."),
+    # -- entra
+    _c("entra.unauthorized", IDENTITY, "Entra refuses these credentials.", "Renew the client secret or certificate; the AADSTS code is in the evidence."),
+    _c("entra.tenant-not-found", IDENTITY, "Entra does not know the tenant.", "Correct workspace.tenant, or the cloud."),
+    _c("entra.application-not-found", IDENTITY, "Entra does not know the application in this tenant.", "Correct workspace.client_id, or register the application in this tenant."),
+    _c("entra.conditional-access", IDENTITY, "A conditional access policy refuses the sign-in from here.", "Exempt the workload identity or this network in the policy."),
+    _c("entra.needs-credentials", IDENTITY, "Without credentials no token could be asked for, so this could not be tested.", "Give workspace.tenant, workspace.client_id and credentials.entra_client_secret."),
+    _c("entra.throttled", IDENTITY, "Entra throttles requests.", "Wait and repeat."),
+    _c("entra.unavailable", IDENTITY, "Entra answers with a server error.", "Check Azure status and repeat."),
+    # -- workspace
+    _c("workspace.private-link-only", DNS, "The workspace refuses the public path: it is reachable over its private endpoint only.", "Resolve the workspace's names to its private endpoint from here."),
+    _c("workspace.unauthorized", IDENTITY, "The workspace API refuses these credentials.", "Grant the identity a role in the workspace."),
+    _c("workspace.not-found", APPLICATION, "The workspace API does not know this workspace.", "Correct workspace.id and workspace.region."),
+    _c("workspace.unavailable", PLATFORM, "The workspace API answers with a server error.", "Check Azure status and repeat."),
+    # -- telemetry
+    _c("telemetry.name-undocumented", PLATFORM, "The telemetry host's name follows a pattern that is not documented for every region, and it does not exist here.", "Ignore it unless Microsoft support asks for telemetry; nothing but telemetry depends on it."),
+    _c("telemetry.unavailable", PLATFORM, "The telemetry service answers with a server error.", "Ignore it unless it lasts; nothing but telemetry depends on it."),
+    # -- kube
+    _c("kube.ca-not-given", PLATFORM, "The API server's certificate comes from the cluster's own CA, which was not given.", "Give api_server.ca_file (certificate-authority-data of the kubeconfig, decoded)."),
+    _c("kube.unexpected-answer", NETWORK, "What answers for the API server is not a Kubernetes API server.", "Find what answers for the address; the beginning of its answer is in the evidence."),
+    _c("kube.sni-missing", NETWORK, "A firewall denied the connection because it carried no server name (SNI).", "Allow the API server's address in a network rule, or set kubernetes.azure.com/set-kube-service-host-fqdn."),
+    _c("kube.not-ready", PLATFORM, "The API server answers but says that it is not ready.", "Check the control plane's health."),
+    _c("kube.source-denied", PLATFORM, "The API server's authorized IP ranges probably do not contain this source.", "Add the egress address of this network to the authorized IP ranges."),
+    _c("kube.throttled", PLATFORM, "The API server throttles requests (429).", "Wait and repeat; look for clients that flood the API server."),
+    _c("kube.unavailable", PLATFORM, "The API server answers with a server error.", "Check the control plane's health."),
+    # -- endpoint
+    _c("endpoint.wrong-address", DNS, "The endpoint domain resolves to another address than the router's.", "Correct the record: after a switch to an internal load balancer the old one stays behind."),
+    _c("endpoint.no-replicas", APPLICATION, "The router answers, but no replica of the model is ready.", "Look at the model's pods; the network is fine."),
+    _c("endpoint.unavailable", APPLICATION, "The router answers with a server error.", "Look at the router's and the model's pods; the network is fine."),
+    # -- vantage, check, preflight: could not test
+    _c("vantage.not-run", PLATFORM, "This vantage decides but could not run, so nothing is proven for it.", "Make the vantage available, or leave it out by choice with --vantage."),
+    _c("vantage.incomplete", PLATFORM, "The vantage stopped before this check was finished.", "Run again; look at why the vantage stopped."),
+    _c("check.deadline", PLATFORM, "The check's deadline passed before anything could be said.", "Run again with a longer deadline ([limits] in preflight.toml)."),
+    _c("check.interrupted", PLATFORM, "The run was interrupted before this check was finished.", "Run again."),
+    _c("preflight.internal", PLATFORM, "preflight itself broke here; this says nothing about the network.", "Report it with the run file: this is our bug."),
+)  # fmt: skip
+
+CAUSES: dict[str, Cause] = {cause.id: cause for cause in _ALL}

@@ -1,0 +1,1 @@
+"""One module per place a run can speak from. All of them run the same plan with the same probes."""
