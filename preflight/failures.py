@@ -1,10 +1,9 @@
 """The exceptions that users meet, with their exit codes. Each adapter translates its own library's into these.
 
-    Failure
-    ├── UsageFailure            exit 2: command line, configuration, catalogue, run file
-    │   └── Problems            several mistakes of one file, reported together
-    ├── MissingExtra            exit 2: the installation lacks an optional part
-    └── Interrupted             exit 130
+* Failure
+  * UsageFailure: exit 2, command line, configuration, catalogue, run file
+    * Problems: several mistakes of one file, reported together
+  * MissingExtra: exit 2, the installation lacks an optional part
 """
 
 from collections.abc import Sequence
@@ -37,8 +36,3 @@ class MissingExtra(Failure):
             f"{needed_for} needs an optional part that is not installed\n  pip install 'azureml-aks-preflight[{extra}]'"
         )
 
-
-class Interrupted(Failure):
-    """Ctrl-C; whatever was observed has been written."""
-
-    exit_code = 130

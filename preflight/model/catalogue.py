@@ -14,7 +14,8 @@ class RequirementExpect(msgspec.Struct, frozen=True, kw_only=True):
     alpn: tuple[str, ...] = ()
     link: str | None = None  # where the expectation stands: "registry.link", "storage.blob_link", "workspace.link"
     private_zone: str | None = None  # template
-    options: dict[str, str] = {}
+    addresses: tuple[str, ...] = ()  # templates; one that needs a key which is not given is dropped
+    options: dict[str, str] = {}  # templates, likewise
 
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +30,8 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     probe: ProbeName
     target: str  # URL template: "https://{acr}/v2/"
     each: str | None = None  # one check for each of: "storage", "registry.data", "packages"
-    params: dict[str, str] = {}  # templates
+    params: dict[str, str] = {}  # templates; one that needs a key which is not given is dropped
+    opens: tuple[str, ...] = ()  # "host:port" a firewall has to allow besides, "*" for unnamed parts: second hops
     secrets: tuple[str, ...] = ()
     trust: str = "system"  # or "cluster-ca"
     judges: tuple[str, ...]  # "origin.dns", "origin.tcp", "manifest", "layer", ...

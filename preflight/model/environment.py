@@ -191,7 +191,7 @@ class Dependency(msgspec.Struct, frozen=True, kw_only=True):
     url: str  # https://, http:// or tcp://host:port
     expect: tuple[str, ...] = ("200-399",)  # statuses "401" or ranges "200-399"
     severity: Severity = Severity.REQUIRED
-    vantages: tuple[VantageKind, ...] = (VantageKind.WORKSTATION, VantageKind.NODE, VantageKind.POD)
+    vantages: tuple[VantageKind, ...] = ()  # empty: every vantage that runs
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

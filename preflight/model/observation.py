@@ -157,6 +157,7 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     connections: tuple[Connection, ...] = ()
     tls: TlsFacts | UnsetType = UNSET  # of the target when it was reached through a proxy
     http: HttpFacts | UnsetType = UNSET
+    clamped: HttpFacts | UnsetType = UNSET  # the same request beside a stalled one, over small segments (TCP_MAXSEG)
     service: dict[str, str] = {}
 
 

@@ -69,6 +69,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     decides: bool  # false: comparison evidence, shown beside and never part of the exit code
     expect: Expect
     breaks: str = ""  # one sentence: what does not work without it
+    opens: tuple[str, ...] = ()  # "*.data.mcr.microsoft.com:443": second hops that a firewall has to allow besides
     precondition: str | None = None  # a cause that makes it `unknown` whatever was seen: "kube.ca-not-given"
 
 

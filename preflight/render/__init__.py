@@ -1,1 +1,5 @@
-"""Run -> text, one module per format. Pure: no clock, no network, no files."""
+"""Rendering is pure: a finished `Run` in, text out. No clock, no environment, no network, nothing judged again."""
+
+from preflight.render.formats import FILES, RENDERERS, Format, renderer
+
+__all__ = ["FILES", "RENDERERS", "Format", "renderer"]

@@ -1,0 +1,84 @@
+# Needs Python 3.11 or newer and make; nothing else, no root, no network but the package index.
+# `make demo` and `make test` do their own set-up. PYTHON=python3.12 chooses another interpreter.
+
+PYTHON ?= python3
+OUT ?= preflight-out
+VENV := .venv
+TEST_VENV := .venv-test
+DIST := dist/.built
+SOURCES := $(shell find preflight checks reports docs -type f -not -name '*.pyc' 2>/dev/null) README.md LICENSE
+PYTEST := PYTHONSAFEPATH=1 $(TEST_VENV)/bin/python -P -m pytest --import-mode=importlib
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test e2e lint format types contracts docs dist image clean
+
+help: ## what can be made
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.all ## the main job on the embedded Azure: OUT/report.html and OUT/run.json
+	$(VENV)/bin/preflight demo --out $(OUT)
+
+test: $(TEST_VENV)/.installed ## the tests, against the installed wheel
+	PREFLIGHT_DIST=dist $(PYTEST) -m "not e2e"
+
+e2e: $(TEST_VENV)/.installed ## the tests that need root, namespaces or a browser
+	PREFLIGHT_DIST=dist $(PYTEST) -m e2e
+
+lint: $(VENV)/.dev ## ruff: rules and format
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+format: $(VENV)/.dev ## ruff: mend what can be mended
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+types: $(VENV)/.dev ## mypy --strict
+	$(VENV)/bin/mypy --strict
+
+contracts: $(VENV)/.dev ## layers: a module imports only from the layers below it
+	$(VENV)/bin/lint-imports
+
+docs: $(VENV)/.dev ## generated pages are up to date, cause pages complete, links and commands real
+	@for generator in tools/generate_*.py; do echo "$$generator --check"; $(VENV)/bin/python "$$generator" --check || exit 1; done
+	$(VENV)/bin/python tools/check_docs.py
+
+dist: $(DIST) ## wheel and sdist, in dist/
+
+image: $(DIST) ## both container images, with buildah (root; see tools/build_image.sh)
+	PYTHON=$(PYTHON) tools/build_image.sh
+
+clean: ## everything that was made here
+	rm -rf $(VENV) $(TEST_VENV) dist build $(OUT) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find preflight tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: each environment is installed once and again only when pyproject.toml changes, so that an existing one
+# works with the network unplugged. The editable install takes code changes by itself.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "preflight needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
+
+$(VENV)/.all: pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[all]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[dev]' 'hatchling>=1.24'
+	touch $(VENV)/.all $@
+
+$(DIST): pyproject.toml $(SOURCES) | $(VENV)/.dev
+	rm -rf dist
+	$(VENV)/bin/python -m build --no-isolation --outdir dist .
+	touch $@
+
+# The suite runs against what users get: the wheel, in an environment that has never seen the checkout.
+$(TEST_VENV)/bin/python: pyproject.toml
+	rm -rf $(TEST_VENV)
+	$(PYTHON) -m venv $(TEST_VENV) || { rm -rf $(TEST_VENV); exit 2; }
+	touch $@
+
+$(TEST_VENV)/.installed: $(DIST) $(TEST_VENV)/bin/python
+	$(TEST_VENV)/bin/python -m pip uninstall --quiet --yes azureml-aks-preflight
+	$(TEST_VENV)/bin/python $(PIP_INSTALL) "$$(echo dist/*.whl)[dev]"
+	touch $@

@@ -1,0 +1,120 @@
+"""From paths and flags to catalogue, environment and plan. Reads files, sends nothing."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from preflight import catalogue as catalogues
+from preflight import environment as environments
+from preflight import plan as plans
+from preflight.cli.options import KINDS, Selection
+from preflight.failures import UsageFailure
+from preflight.model.catalogue import Catalogue
+from preflight.model.environment import Environment
+from preflight.model.plan import Plan
+from preflight.model.vocabulary import VantageKind
+from preflight.strict import nearest, shown
+
+BY_CHOICE: Final = "vantage left out"
+NO_CLUSTER: Final = (
+    "vantage.not-run",
+    "no cluster vantage in this version: run on a node or a host of its subnet with --stand-in, or leave it out with"
+    " --vantage workstation",
+)
+
+
+class Vantages(msgspec.Struct, frozen=True, kw_only=True):
+    """Which run, which were left out by choice, which cannot run."""
+
+    names: tuple[str, ...]
+    left_out: dict[VantageKind, str] = {}
+    unavailable: dict[str, tuple[str, str]] = {}
+
+
+def everything(
+    config: Path, checks: Sequence[Path], sets: Sequence[str], environ: Mapping[str, str]
+) -> tuple[Catalogue, Environment]:
+    """Catalogue and environment. Raises `UsageFailure` with all that is wrong."""
+    catalogue = catalogues.load(checks)
+    clouds = catalogues.load_clouds(checks)
+    return catalogue, environments.load(config, overrides=assignments(sets), environ=environ, clouds=clouds)
+
+
+def assignments(sets: Sequence[str]) -> dict[str, str]:
+    """`--set table.key=value` as key -> text; a later one wins."""
+    found: dict[str, str] = {}
+    for text in sets:
+        key, equals, value = text.partition("=")
+        if not equals or "." not in key.strip("."):
+            raise UsageFailure(f"--set {shown(text)}: is not TABLE.KEY=VALUE\n  for example --set environment.region=westeurope")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def kinds(text: str, flag: str, allowed: Sequence[str] = KINDS) -> tuple[VantageKind, ...]:
+    """`node,pod` as kinds, in their usual order. Raises `UsageFailure`."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for word in words:
+        if word not in allowed:
+            hint = nearest(word, allowed)
+            meant = f"did you mean {hint}? " if hint else ""
+            raise UsageFailure(f"{flag}: {shown(word)} is not a kind of vantage\n  {meant}allowed: {', '.join(allowed)}")
+    if not words:
+        raise UsageFailure(f"{flag}: names no vantage\n  allowed: {', '.join(allowed)}")
+    return tuple(kind for kind in VantageKind if kind.value in words)
+
+
+def stand_in(text: str | None) -> tuple[VantageKind, ...]:
+    """`--stand-in node,pod`."""
+    return kinds(text, "--stand-in", ("node", "pod")) if text else ()
+
+
+def choose_vantages(text: str | None) -> Vantages:
+    """`--vantage`: the workstation is the only vantage that runs from here; the others decide and cannot run."""
+    wanted = kinds(text, "--vantage") if text else tuple(VantageKind)
+    return Vantages(
+        names=tuple(kind.value for kind in wanted if kind is VantageKind.WORKSTATION),
+        left_out={kind: BY_CHOICE for kind in VantageKind if kind not in wanted},
+        unavailable={kind.value: NO_CLUSTER for kind in wanted if kind is not VantageKind.WORKSTATION},
+    )
+
+
+def plan(catalogue: Catalogue, env: Environment, chosen: Selection) -> Plan:
+    """The plan of a run from here. Raises `UsageFailure`."""
+    vantages = choose_vantages(chosen.vantage)
+    if not vantages.names:
+        raise UsageFailure(
+            f"--vantage {chosen.vantage}: {NO_CLUSTER[1]}\n  add the workstation: --vantage workstation,{chosen.vantage}"
+        )
+    return plans.build(
+        catalogue,
+        env,
+        vantages=vantages.names,
+        left_out=vantages.left_out,
+        unavailable=vantages.unavailable,
+        only=chosen.only,
+        skip=chosen.skip,
+        stand_in=stand_in(chosen.stand_in),
+    )
+
+
+def whole_plan(catalogue: Catalogue, env: Environment, chosen: Selection) -> Plan:
+    """The plan of every vantage there is, whether or not it can run from here: what a firewall has to let through."""
+    wanted = kinds(chosen.vantage, "--vantage") if chosen.vantage else tuple(VantageKind)
+    return plans.build(
+        catalogue,
+        env,
+        vantages=tuple(name for kind in wanted for name in _names(kind, env)),
+        left_out={kind: BY_CHOICE for kind in VantageKind if kind not in wanted},
+        only=chosen.only,
+        skip=chosen.skip,
+        stand_in=stand_in(chosen.stand_in),
+    )
+
+
+def _names(kind: VantageKind, env: Environment) -> list[str]:
+    if kind is VantageKind.WORKSTATION or not env.pools:
+        return [kind.value]
+    return [f"{kind.value}/{pool.name}" for pool in env.pools if pool.os.lower() == "linux"] or [kind.value]

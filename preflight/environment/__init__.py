@@ -1,0 +1,7 @@
+"""The environment: what `preflight.toml` says, checked strictly and resolved. No packet is sent here."""
+
+from preflight.environment.credentials import read_secrets
+from preflight.environment.describe import describe
+from preflight.environment.load import load
+
+__all__ = ["describe", "load", "read_secrets"]

@@ -1,0 +1,127 @@
+"""A verdict that names a cause, together with what a finding quotes of its evidence."""
+
+import msgspec
+from msgspec import UNSET
+
+from preflight.judge.addresses import is_internal
+from preflight.judge.answers import Kind, by_server
+from preflight.judge.blockpages import device_in
+from preflight.judge.intercepted import device_of, issuer_of
+from preflight.judge.scene import host_of, is_literal, port_of
+from preflight.model.observation import DnsFacts, Hop, Observation, VantageFacts
+from preflight.model.plan import Check
+from preflight.model.run import Evidence, Verdict
+from preflight.model.vocabulary import Status
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One verdict and its surroundings; empty where the evidence has nothing."""
+
+    verdict: Verdict
+    cause: str
+    host: str
+    port: int = 0
+    addresses: tuple[str, ...] = ()  # destinations tried
+    sources: tuple[str, ...] = ()  # addresses sent from, without ports
+    times: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()  # resolvers that answered badly, or all
+    zone: str = ""  # private link zone, else the name without its first label
+    issuer: str = ""
+    device: str = ""  # only when its own text proved it
+    proxy: str = ""
+    allow: str = ""  # what the catalogue would have allowed: "*.data.mcr.microsoft.com"
+    breaks: str = ""
+
+    @property
+    def vantage(self) -> str:
+        """Where it was seen."""
+        return self.verdict.vantage
+
+    @property
+    def inside(self) -> bool:
+        """Whether the destinations are private."""
+        return bool(self.addresses) and all(is_internal(address) for address in self.addresses)
+
+
+def cases(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> list[Case]:
+    """All verdicts that decide and name a cause, in their order."""
+    checks = {check.id: check for check in evidence.plan.checks}
+    seen = {(observation.vantage, observation.task): observation for observation in evidence.observations}
+    facts = {fact.vantage: fact for fact in evidence.vantages}
+    troubled = (Status.FAIL, Status.WARN, Status.UNKNOWN)
+    return [
+        _case(verdict, verdict.cause, checks.get(verdict.check), seen.get((verdict.vantage, verdict.task or "")), facts)
+        for verdict in verdicts
+        if verdict.decides and verdict.cause is not None and verdict.status in troubled
+    ]
+
+
+def _case(
+    verdict: Verdict,
+    cause: str,
+    check: Check | None,
+    observation: Observation | None,
+    facts: dict[str, VantageFacts],
+) -> Case:
+    hop = _hop(verdict, observation)
+    host, _, port = verdict.target.rpartition(":")
+    case = Case(
+        verdict=verdict,
+        cause=cause,
+        host=host.strip("[]") or verdict.target,
+        port=int(port) if port.isdigit() else 0,
+        allow=check.expect.options.get("allow", "") if check is not None else "",
+        breaks=check.breaks if check is not None else "",
+    )
+    return case if hop is None else _with_hop(case, hop, check, facts.get(verdict.vantage))
+
+
+def _hop(verdict: Verdict, observation: Observation | None) -> Hop | None:
+    """The hop that the verdict speaks of, else the last one."""
+    if observation is None or not observation.hops:
+        return None
+    at = verdict.at or ""
+    named = (hop for hop in observation.hops if at in (hop.role, f"{hop.role}.{at.rpartition('.')[2]}"))
+    return next(named, observation.hops[-1])
+
+
+def _with_hop(case: Case, hop: Hop, check: Check | None, facts: VantageFacts | None) -> Case:
+    connections = hop.connections or (hop.proxy.connections if hop.proxy is not UNSET else ())
+    chains = [connection.tls for connection in connections if connection.tls is not UNSET and connection.tls.chain]
+    tls = hop.tls if hop.tls is not UNSET and hop.tls.chain else (chains[-1] if chains else None)
+    families = facts.families if facts is not None else ("ipv4",)
+    page = device_in(hop.http) if hop.http is not UNSET and case.cause in ("http.block-page", "kube.sni-missing") else None
+    intercepted = case.cause in ("tls.intercepted", "tls.untrusted", "tls.incomplete-chain")
+    return msgspec.structs.replace(
+        case,
+        host=host_of(hop),
+        port=port_of(hop),
+        addresses=tuple(dict.fromkeys(connection.address for connection in connections)),
+        sources=tuple(dict.fromkeys(_bare(c.tcp.source) for c in connections if c.tcp.source is not None)),
+        times=(hop.started,),
+        servers=_servers(hop.dns, families) if hop.dns is not UNSET else (),
+        zone="" if is_literal(hop) else _zone(hop, check),
+        issuer=issuer_of(tls) if tls is not None and intercepted else "",
+        device=page or (device_of(tls) if tls is not None and intercepted else None) or "",
+        proxy=hop.proxy.url if hop.proxy is not UNSET else "",
+    )
+
+
+def _servers(dns: DnsFacts, families: tuple[str, ...]) -> tuple[str, ...]:
+    """The configured servers that gave no address; all of them when each did."""
+    words = [word for word in by_server(dns, families) if word.role == "configured"]
+    bad = tuple(word.server for word in words if word.kind is not Kind.ADDRESSES)
+    return bad or tuple(word.server for word in words)
+
+
+def _zone(hop: Hop, check: Check | None) -> str:
+    if check is not None and check.expect.private_zone is not None:
+        return check.expect.private_zone
+    chain = [name for answer in (hop.dns.answers if hop.dns is not UNSET else ()) for name in answer.chain[1:]]
+    linked = next((name for name in chain if "privatelink" in name.split(".")), None)
+    return (linked or host_of(hop)).partition(".")[2]
+
+
+def _bare(source: str) -> str:
+    """`10.0.0.7:51234` without the port."""
+    return source.rpartition(":")[0].strip("[]")

@@ -1,0 +1,179 @@
+"""The dns stage: what the servers said, as the consumer at this place would take it. No queries are made here."""
+
+from msgspec import UNSET
+
+from preflight.judge import names
+from preflight.judge.addresses import is_internal
+from preflight.judge.answers import DEFINITE, SILENT, Kind, Said, by_server
+from preflight.judge.outcome import Outcome, fail, good, warn
+from preflight.judge.scene import Scene, listed
+from preflight.model.observation import DnsFacts, Hop
+from preflight.model.plan import Check
+from preflight.model.vocabulary import Status, VantageKind
+
+# Consumers that may ask any of the configured servers for any query; the others keep to an order.
+# CoreDNS: plugin forward, policy random by default. dnsmasq: without strict-order it asks all and keeps the fastest.
+_ANY_SERVER = ("coredns", "dnsmasq")
+_GLIBC_SERVERS = 3  # resolv.conf(5): MAXNS
+
+
+def judge(check: Check, hop: Hop, scene: Scene) -> Outcome | None:
+    """The outcome of the stage, or None when it was not reached."""
+    if hop.dns is UNSET:
+        return good("the proxy resolves the name") if hop.proxy is not UNSET else None
+    dns = hop.dns
+    if dns.system.result == "literal":
+        return good("an address, nothing to resolve")
+    said = by_server(dns, scene.families)
+    if hop.proxy is not UNSET:
+        return _behind_proxy(said)
+    if dns.system.hosts_file:
+        return _hosts(check, dns, said, scene)
+    return _servers(check, dns, said, scene)
+
+
+def _behind_proxy(said: tuple[Said, ...]) -> Outcome:
+    """Where a proxy applies it resolves the name; what is resolved here is side evidence."""
+    seen = next((f"; here {word.server} says: {word.words}" for word in said if word.role == "configured"), "")
+    return good(f"the proxy resolves the name{seen}")
+
+
+def _servers(check: Check, dns: DnsFacts, said: tuple[Said, ...], scene: Scene) -> Outcome | None:
+    configured = tuple(word for word in said if word.role == "configured")
+    if not configured:
+        return _without_servers(dns, scene)
+    if scene.facts is not None and scene.facts.resolver.consumer == "glibc":
+        configured = configured[:_GLIBC_SERVERS]
+    outcome = (_any if _takes_any(scene) else _ordered)(check, dns, configured, said)
+    return _compared(_system(outcome, dns, configured), configured, said)
+
+
+def _takes_any(scene: Scene) -> bool:
+    if scene.facts is None:
+        return False
+    resolver = scene.facts.resolver
+    return resolver.consumer in _ANY_SERVER or "rotate" in resolver.options
+
+
+def _without_servers(dns: DnsFacts, scene: Scene) -> Outcome | None:
+    if dns.system.result == "answer":
+        return good(f"the system's own lookup gives {listed(dns.system.addresses)}")
+    if scene.facts is not None and not scene.facts.resolver.nameservers:
+        source = scene.facts.resolver.source or "the system configuration"
+        return fail("dns.no-resolver", f"{source} names no DNS server")
+    return None
+
+
+def _ordered(check: Check, dns: DnsFacts, servers: tuple[Said, ...], said: tuple[Said, ...]) -> Outcome:
+    """Servers in order (glibc, systemd-resolved): the first server that gives a definite answer is believed."""
+    first = next((word for word in servers if word.kind in DEFINITE), None)
+    if first is None:
+        return _nobody(check, dns, servers, said)
+    outcome = names.judge(check, dns.name, first, said)
+    rest = [word for word in servers if word is not first]
+    if outcome.status in (Status.FAIL, Status.UNKNOWN):
+        return _with(outcome, _would_answer(check, dns, rest, said))
+    differing = [word for word in rest if word.kind not in SILENT and _differs(check, dns, first, word, said)]
+    if differing:
+        seen = listed([f"{word.server}: {word.words}" for word in differing])
+        return warn("dns.inconsistent", f"{first.server} answers {first.words}, but {seen}")
+    return _reservations(outcome, servers, first)
+
+
+def _would_answer(check: Check, dns: DnsFacts, rest: list[Said], said: tuple[Said, ...]) -> str:
+    better = [word for word in rest if names.judge(check, dns.name, word, said).status is Status.PASS]
+    return f"{better[0].server} would answer {better[0].words}, but the first answer is believed" if better else ""
+
+
+def _any(check: Check, dns: DnsFacts, servers: tuple[Said, ...], said: tuple[Said, ...]) -> Outcome:
+    """CoreDNS: any server may be asked, so one that answers otherwise fails some of the lookups."""
+    heard = [word for word in servers if word.kind not in SILENT]
+    if not heard:
+        return _nobody(check, dns, servers, said)
+    outcomes = [names.judge(check, dns.name, word, said) for word in heard]
+    bad = [outcome for outcome in outcomes if outcome.status is not Status.PASS]
+    differing = [word for word in heard[1:] if _differs(check, dns, heard[0], word, said)]
+    if len(bad) == len(heard) or (bad and len(heard) == 1):
+        return bad[0]
+    if differing:
+        seen = listed([f"{word.server}: {word.words}" for word in (heard[0], *differing)])
+        return fail("dns.inconsistent", f"any of the servers may be asked for {dns.name}, and they differ: {seen}")
+    return _reservations(outcomes[0], servers, heard[0])
+
+
+def _differs(check: Check, dns: DnsFacts, one: Said, other: Said, said: tuple[Said, ...]) -> bool:
+    """Whether a connection would fare otherwise; that a name has many addresses of one kind is no difference."""
+    mine, theirs = names.judge(check, dns.name, one, said), names.judge(check, dns.name, other, said)
+    if mine.status is not theirs.status or one.kind is not other.kind:
+        return True
+    inside, outside = {is_internal(address) for address in one.addresses}, {is_internal(a) for a in other.addresses}
+    if inside != outside:
+        return True
+    zone = check.expect.private_zone is not None and inside == {True}
+    return zone and not set(one.addresses) & set(other.addresses)
+
+
+def _nobody(check: Check, dns: DnsFacts, servers: tuple[Said, ...], said: tuple[Said, ...]) -> Outcome:
+    """No server gave a definite answer; one that spoke tells more than one that was silent."""
+    telling = next((word for word in servers if word.kind not in SILENT), servers[0])
+    outcome = names.judge(check, dns.name, telling, said)
+    others = listed([f"{word.server}: {word.words}" for word in servers if word is not telling])
+    return _with(outcome, others)
+
+
+def _reservations(outcome: Outcome, servers: tuple[Said, ...], used: Said) -> Outcome:
+    dead = [word for word in servers if word.kind in SILENT]
+    if dead:
+        seen = listed([f"{word.server} ({word.words})" for word in dead])
+        return warn("dns.server-dead", f"{used.server} answers {used.words}; silent: {seen}")
+    if used.flaw is not None:
+        cause = "dns.aaaa-failing" if used.flaw_type == "AAAA" else names.CAUSE_OF[used.flaw]
+        return warn(cause, f"{used.server} answers {used.words}, but {used.flaw_words} to the {used.flaw_type} query")
+    return outcome
+
+
+def _hosts(check: Check, dns: DnsFacts, said: tuple[Said, ...], scene: Scene) -> Outcome:
+    """The hosts file is what counts. AKS itself writes the API server's line on nodes of private clusters."""
+    lines = dns.system.hosts_file
+    answered = [word for word in said if word.role == "configured" and word.kind is Kind.ADDRESSES]
+    hosts = Said(server="the hosts file", role="configured", kind=Kind.ADDRESSES, addresses=lines, words=listed(lines))
+    outcome = names.judge(check, dns.name, hosts, said)
+    dns_says = listed([f"{word.server}: {word.words}" for word in said if word.role == "configured"])
+    seen = f"the hosts file says {hosts.words}; {dns_says or 'no server was asked'}"
+    if outcome.status is not Status.PASS:
+        return fail("dns.hosts-override", f"{seen}; {outcome.reason}")
+    agrees = answered and set(lines) <= {address for word in answered for address in word.addresses}
+    if agrees or (check.expect.trust == "cluster-ca" and scene.kind is VantageKind.NODE):
+        return good(seen)
+    return warn("dns.hosts-override", seen)
+
+
+def _system(outcome: Outcome, dns: DnsFacts, servers: tuple[Said, ...]) -> Outcome:
+    """The system's own lookup sees what no query shows: other name services, split DNS of a VPN."""
+    answered = {address for word in servers for address in word.addresses}
+    own = dns.system.addresses
+    if outcome.status is not Status.PASS or dns.system.result != "answer" or not own or not answered:
+        return outcome
+    if {is_internal(address) for address in own} & {is_internal(address) for address in answered}:
+        return outcome
+    return warn(
+        "dns.inconsistent",
+        f"the system's own lookup gives {listed(own)}, the servers answer {listed(sorted(answered))}",
+    )
+
+
+def _compared(outcome: Outcome, servers: tuple[Said, ...], said: tuple[Said, ...]) -> Outcome:
+    """Resolvers that nobody here uses explain; they change no status."""
+    ours = {(word.kind, is_internal(address)) for word in servers for address in word.addresses or ("",)}
+    others = [
+        word
+        for word in said
+        if word.role == "compared"
+        and not {(word.kind, is_internal(address)) for address in word.addresses or ("",)} & ours
+    ]
+    return _with(outcome, "; ".join(f"for comparison {word.server} says: {word.words}" for word in others[:3]))
+
+
+def _with(outcome: Outcome, more: str) -> Outcome:
+    reason = "; ".join(part for part in (outcome.reason, more) if part)
+    return Outcome(status=outcome.status, cause=outcome.cause, reason=reason)

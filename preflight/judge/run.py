@@ -1,0 +1,81 @@
+"""Evidence in, finished run out: the one door to all judgement. Same evidence, same run, today or next year."""
+
+from preflight import __version__
+from preflight.judge import exitcode, findings, headline, order
+from preflight.judge.scene import Scene, moment
+from preflight.judge.verdicts import judge_task, untold
+from preflight.judge.walk import REAL, Tables
+from preflight.model.observation import VantageFacts
+from preflight.model.plan import Check
+from preflight.model.run import Evidence, Run, Tool, Verdict
+
+
+def judge(evidence: Evidence, *, tables: Tables = REAL) -> Run:
+    """Judge everything: one verdict a check, findings over them, exit code and headline."""
+    verdicts = order.arrange(evidence.plan, _verdicts(evidence, tables))
+    code = exitcode.exit_code(verdicts, strict=evidence.strict, interrupted=evidence.interrupted)
+    return Run(
+        tool=Tool(version=__version__),
+        run_id=evidence.run_id,
+        started=evidence.started,
+        finished=evidence.finished,
+        duration_ms=evidence.duration_ms,
+        exit_code=code,
+        strict=evidence.strict,
+        interrupted=evidence.interrupted,
+        banner=headline.banner(evidence.banner, evidence.plan),
+        headline=headline.headline(code, verdicts, evidence.plan),
+        counts=exitcode.counts(verdicts),
+        environment=evidence.environment,
+        vantages=evidence.vantages,
+        plan=evidence.plan,
+        observations=evidence.observations,
+        verdicts=verdicts,
+        findings=findings.find(evidence, verdicts),
+        notices=evidence.notices,
+    )
+
+
+def evidence_of(run: Run, *, strict: bool | None = None) -> Evidence:
+    """What a saved run was judged from, so that it can be judged again; `strict` overrides the run's."""
+    return Evidence(
+        run_id=run.run_id,
+        started=run.started,
+        finished=run.finished,
+        duration_ms=run.duration_ms,
+        strict=run.strict if strict is None else strict,
+        interrupted=run.interrupted,
+        banner=run.banner,
+        environment=run.environment,
+        vantages=run.vantages,
+        plan=run.plan,
+        observations=run.observations,
+        notices=run.notices,
+    )
+
+
+def _verdicts(evidence: Evidence, tables: Tables) -> dict[str, Verdict]:
+    facts = {fact.vantage: fact for fact in evidence.vantages}
+    seen = {(observation.vantage, observation.task): observation for observation in evidence.observations}
+    now = moment(evidence.started)
+    verdicts: dict[str, Verdict] = {}
+    for (vantage, task), checks in order.task_groups(evidence.plan).items():
+        observation = seen.get((vantage, task))
+        if observation is None:
+            verdicts |= {check.id: _unseen(check, facts.get(vantage), evidence) for check in checks}
+        else:
+            scene = Scene(observation=observation, facts=facts.get(vantage), now=now)
+            verdicts |= judge_task(checks, scene, interrupted=evidence.interrupted, tables=tables)
+    return verdicts
+
+
+def _unseen(check: Check, facts: VantageFacts | None, evidence: Evidence) -> Verdict:
+    """A planned check without an observation is unknown, never skipped and never passed."""
+    if facts is not None and facts.error_cause is not None:
+        return untold(check, facts.error_cause, facts.error or f"{check.vantage} could not run")
+    if evidence.interrupted:
+        return untold(check, "check.interrupted", "the run was interrupted before this was observed")
+    if facts is None:
+        return untold(check, "vantage.not-run", f"nothing was heard from {check.vantage}")
+    why = facts.error or ("it says that it is done" if facts.complete else "it stopped early")
+    return untold(check, "vantage.incomplete", f"{check.vantage} sent no observation for this: {why}")

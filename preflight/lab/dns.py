@@ -1,0 +1,247 @@
+"""The lab's DNS server: one view per vantage over UDP and TCP, and every way in which a resolver misbehaves.
+
+What each private link case looks like on the wire: private-endpoint-dns.md, Azure/AKS#1839.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+from enum import StrEnum
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from preflight.lab import deployment as at
+from preflight.lab.effects import Effects, Layer
+from preflight.lab.listener import Listener, State
+from preflight.lab.stream import Socket
+
+_TTL = 30
+_MAX_UDP = 4096
+_TRIES = 20
+_ZONES = (
+    "azmk8s.io", "azurecr.io", "azureml.ms", "azureml.net", "azure.com", "cloudapp.azure.com", "contoso.com",
+    "contoso.internal", "microsoft.com", "microsoftonline.com", "windows.net",
+)  # fmt: skip
+
+
+class Part(StrEnum):
+    """Which resolver of a vantage this is."""
+
+    FIRST = "first"
+    SECOND = "second"  # there only while servers are to disagree, or one of them to be dead
+    COMPARED = "compared"  # a resolver inside the network, beside the one that is used
+
+
+class Silence(Exception):  # noqa: N818 - what the server does, not an error
+    """No answer at all."""
+
+
+class Cut(Exception):  # noqa: N818
+    """The connection is reset instead of an answer; over UDP: no answer."""
+
+
+_RCODES = {
+    "dns.nxdomain": dns.rcode.NXDOMAIN,
+    "telemetry.name-undocumented": dns.rcode.NXDOMAIN,
+    "dns.servfail": dns.rcode.SERVFAIL,
+    "dns.refused": dns.rcode.REFUSED,
+    "dns.nodata": dns.rcode.NOERROR,
+    "dns.rebind-filtered": dns.rcode.NOERROR,  # dnsmasq --stop-dns-rebind: NOERROR, answer section emptied
+}
+
+
+class View:
+    """What one resolver answers to a vantage."""
+
+    def __init__(self, vantage: str, effects: Effects, part: Part = Part.FIRST) -> None:
+        self._vantage, self._effects, self._part = vantage, effects, part
+        self._private = vantage.partition("/")[0] != "workstation"
+
+    def respond(self, wire: bytes, *, tcp: bool) -> bytes:
+        """The packet to send back; raises `Silence` or `Cut`."""
+        query = dns.message.from_wire(wire)
+        question = query.question[0]
+        name = question.name.to_text(omit_final_dot=True).lower()
+        cause = self._cause(name)
+        match cause:
+            case "dns.timeout" | "dns.server-dead":
+                raise Silence
+            case "dns.tcp-blocked" if tcp:
+                raise Cut
+            case "dns.malformed":
+                return wire[:2] + b"\xff" * 40
+            case _:
+                response = self._answer(query, name, dns.rdatatype.to_text(question.rdtype), cause)
+        if cause == "dns.tcp-blocked":
+            response.answer.clear()
+            response.flags |= dns.flags.TC
+        return _packed(query, response, tcp=tcp)
+
+    def _cause(self, name: str) -> str | None:
+        if self._part is Part.COMPARED:
+            return None
+        if self._part is Part.SECOND and self._effects.any(self._vantage, "dns.server-dead"):
+            return "dns.server-dead"
+        cause = self._effects.at(self._vantage, name, Layer.DNS)
+        if cause == "dns.inconsistent":  # the second server lacks the zone
+            return "dns.nxdomain" if self._part is Part.SECOND else None
+        if cause == "dns.server-dead":
+            return None
+        if name == at.PROXY.name and self._effects.any(self._vantage, "proxy.unresolved"):
+            return "dns.nxdomain"
+        return cause
+
+    def _answer(self, query: dns.message.Message, name: str, rtype: str, cause: str | None) -> dns.message.Message:
+        response = dns.message.make_response(query, recursion_available=True)
+        if cause == "dns.aaaa-failing" and rtype == "AAAA":
+            response.set_rcode(dns.rcode.SERVFAIL)
+            return response
+        rcode = _RCODES.get(cause or "")
+        host = at.BY_NAME.get(name)
+        if rcode is not None or host is None:
+            response.set_rcode(dns.rcode.NXDOMAIN if rcode is None else rcode)
+            return _with_soa(response, name)
+        chain, address = self._resolution(host, cause)
+        owner = name
+        for target in chain:
+            response.answer.append(dns.rrset.from_text(owner + ".", _TTL, "IN", "CNAME", target + "."))
+            owner = target
+        if address is None:
+            response.set_rcode(dns.rcode.NXDOMAIN)
+            return _with_soa(response, owner)
+        if rtype == "A":
+            response.answer.append(dns.rrset.from_text(owner + ".", _TTL, "IN", "A", address))
+            return response
+        return _with_soa(response, owner)
+
+    def _resolution(self, host: at.Host, cause: str | None) -> tuple[tuple[str, ...], str | None]:
+        """CNAME chain and address (None: the end of the chain does not exist)."""
+        link = (host.link,) if host.link else ()
+        match cause:
+            case "dns.sinkhole":
+                return (), at.SINKHOLE
+            case "endpoint.wrong-address":
+                return (), at.STALE_ADDRESS
+            case "dns.private-when-public-expected":
+                return (), at.SPLIT_ADDRESS
+            case "dns.public-when-private-expected":
+                return host.chain, host.public
+            case "dns.privatelink-record-missing":
+                return link, None
+            case "dns.privatelink-public-answer":
+                return (*link, *host.chain), host.public
+            case _:
+                pass
+        if host.private and (self._private or self._part is Part.COMPARED):
+            return link, host.private
+        return (*link, *host.chain), host.public
+
+
+def _with_soa(response: dns.message.Message, name: str) -> dns.message.Message:
+    """A negative answer carries its zone's SOA (RFC 2308), except a filter's, which nobody signs."""
+    zone = next((zone for zone in _ZONES if name == zone or name.endswith("." + zone)), None)
+    if zone and response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        text = f"ns1.{zone}. hostmaster.{zone}. 1 3600 300 2419200 {_TTL}"
+        response.authority.append(dns.rrset.from_text(zone + ".", _TTL, "IN", "SOA", text))
+    return response
+
+
+def _packed(query: dns.message.Message, response: dns.message.Message, *, tcp: bool) -> bytes:
+    size = 65535 if tcp else max(512, query.payload)
+    try:
+        return response.to_wire(max_size=size)
+    except dns.exception.TooBig:
+        short = dns.message.make_response(query, recursion_available=True)
+        short.flags |= dns.flags.TC
+        return short.to_wire()
+
+
+class DnsServer:
+    """UDP and TCP on one (address, port); `view` chooses by the client's address. Port 0 takes a free one."""
+
+    def __init__(self, address: str, port: int, view: Callable[[str], View]) -> None:
+        self._address, self._port, self._view = address, port, view
+        self._udp: socket.socket | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._tcp: Listener | None = None
+
+    @property
+    def nameserver(self) -> str:
+        """`address:port`."""
+        return f"{self._address}:{self._port}"
+
+    async def open(self) -> None:
+        """Bind both; the port of UDP may be taken for TCP, then another is tried."""
+        for attempt in range(_TRIES):
+            try:
+                await self._open()
+            except OSError:
+                await self.close()
+                if self._address != "127.0.0.1" or attempt == _TRIES - 1:
+                    raise
+            else:
+                return
+
+    async def _open(self) -> None:
+        udp = self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.setblocking(False)
+        udp.bind((self._address, self._port))
+        port = int(udp.getsockname()[1])
+        self._tcp = Listener(self._address, port, self._stream)
+        await self._tcp.enter(State.SERVING)
+        self._port = port
+        self._reading = asyncio.create_task(self._datagrams(udp))
+
+    async def close(self) -> None:
+        """Release both."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+            self._reading = None
+        if self._tcp is not None:
+            await self._tcp.close()
+            self._tcp = None
+        if self._udp is not None:
+            self._udp.close()
+            self._udp = None
+
+    async def _datagrams(self, udp: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            # A client that has closed its socket shows as an error of the next read; it is no concern of the others.
+            with contextlib.suppress(ConnectionError, dns.exception.DNSException, Silence, Cut):
+                wire, client = await loop.sock_recvfrom(udp, _MAX_UDP)
+                await loop.sock_sendto(udp, self._view(client[0]).respond(wire, tcp=False), client)
+
+    async def _stream(self, connection: socket.socket) -> None:
+        client = connection.getpeername()[0]
+        stream = Socket(connection)
+        buffer = b""
+        while True:
+            while len(buffer) < 2 or len(buffer) < 2 + struct.unpack("!H", buffer[:2])[0]:
+                data = await stream.receive()
+                if not data:
+                    return
+                buffer += data
+            size = 2 + struct.unpack("!H", buffer[:2])[0]
+            await _reply(stream, self._view(client), buffer[2:size])
+            buffer = buffer[size:]
+
+
+async def _reply(stream: Socket, view: View, wire: bytes) -> None:
+    try:
+        packet = view.respond(wire, tcp=True)
+    except Silence:
+        return
+    except (Cut, dns.exception.DNSException):
+        stream.reset()
+        raise ConnectionAbortedError from None
+    await stream.send(struct.pack("!H", len(packet)) + packet)

@@ -1,0 +1,159 @@
+"""The embedded Azure as a whole: starts the servers of every vantage, maps their addresses, and closes everything."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from preflight.lab import deployment as at
+from preflight.lab import environment
+from preflight.lab.dns import DnsServer, Part, View
+from preflight.lab.effects import Effects, Layer
+from preflight.lab.faults import VANTAGES, Fault
+from preflight.lab.front import Front
+from preflight.lab.listener import Listener, Serve, State
+from preflight.lab.network import Network
+from preflight.lab.pki import Pki
+from preflight.lab.proxy import Proxy
+from preflight.model.plan import Mapping
+
+__all__ = ["VANTAGES", "Lab", "Network"]
+
+_LOOPBACK = "127.0.0.1"
+_UNREACHABLE = "224.0.0.1:443"  # multicast: the kernel refuses to connect (ENETUNREACH) and sends no packet
+_TWO_SERVERS = ("dns.inconsistent", "dns.server-dead")
+_STATES = {"tcp.refused": State.REFUSING, "tcp.timeout": State.SILENT}
+
+
+class Lab:
+    """`async with Lab() as lab`: on loopback ports, or on the real addresses of a `Network` inside a namespace."""
+
+    def __init__(
+        self, faults: Sequence[Fault] = (), vantages: Sequence[str] = VANTAGES, network: Network | None = None
+    ) -> None:
+        self._effects = Effects(faults)
+        self._vantages, self._network = tuple(vantages), network
+        self._listeners: dict[tuple[str, str, int], Listener] = {}  # (vantage, address, port) as clients know them
+        self._hosts: dict[tuple[str, str, int], at.Host] = {}
+        self._resolvers: dict[str, list[DnsServer]] = {vantage: [] for vantage in self._vantages}
+        self._compared: list[DnsServer] = []
+        self._closing = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="preflight-lab-"))
+            self._pki = Pki(Path(folder))
+            if self._network is not None:
+                await self._network.prepare()
+            for vantage in self._served():
+                await self._start(vantage, stack)
+            await self._settle()
+            self._closing = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._closing.aclose()
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is broken at the moment."""
+        return self._effects.faults
+
+    async def replace(self, faults: Sequence[Fault]) -> None:
+        """Break these and nothing else from now on. What is in the environment (proxy, resolvers) stays as written."""
+        self._effects.replace(faults)
+        await self._settle()
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Environment variables that the lab's preflight.toml names, with their values."""
+        return {environment.variable(name): value for name, value in at.SECRETS.items()}
+
+    @property
+    def mappings(self) -> dict[str, Mapping]:
+        """Vantage -> its resolvers and where the addresses are; empty with a network."""
+        return {} if self._network else {vantage: self._mapping(vantage) for vantage in self._vantages}
+
+    def write_environment(self, folder: Path) -> Path:
+        """preflight.toml, ca.pem and cluster-ca.pem in `folder`; gives the path of the first."""
+        circumstances = environment.Circumstances(
+            resolvers=[server.nameserver for server in self._compared],
+            proxied=[name.partition("/")[0] for name in self._vantages if self._effects.proxied(name)],
+            mapping=self.mappings.get("workstation", Mapping()),
+        )
+        return environment.write(
+            folder, circumstances, ca_pem=self._pki.public.pem, cluster_ca_pem=self._pki.cluster.pem
+        )
+
+    def _served(self) -> tuple[str, ...]:
+        """A set of servers for each vantage, or one for all where the real addresses are used."""
+        return self._vantages if self._network is None else (self._network.default,)
+
+    async def _start(self, vantage: str, stack: contextlib.AsyncExitStack) -> None:
+        for host in at.HOSTS:
+            for address in host.addresses:
+                self._listen(vantage, host, address, stack)
+        await self._resolve(vantage, stack)
+
+    def _listen(self, vantage: str, host: at.Host, address: str, stack: contextlib.AsyncExitStack) -> None:
+        place = (address, host.port) if self._network else (_LOOPBACK, 0)
+        listener = Listener(*place, self._server(vantage, host, address))
+        stack.push_async_callback(listener.close)
+        self._listeners[vantage, address, host.port] = listener
+        self._hosts[vantage, address, host.port] = host
+
+    def _server(self, vantage: str, host: at.Host, address: str) -> Serve:
+        whose = self._network.vantage if self._network else lambda _client: vantage
+        if host.role is at.Role.PROXY:
+            return Proxy(whose, self._effects, lambda name, port: self._place(vantage, name, port)).serve
+        return Front(host, address, whose, self._pki, self._effects).serve
+
+    def _place(self, vantage: str, name: str, port: int) -> tuple[str, int] | None:
+        """Where the proxy connects to for a name: it stands inside the network and resolves as that does."""
+        host = at.BY_NAME.get(name)
+        address = (host.private or host.public) if host else None
+        listener = self._listeners.get((vantage, address or "", port))
+        if listener is None or address is None:
+            return None
+        return (address, port) if self._network else (_LOOPBACK, listener.port)
+
+    async def _resolve(self, vantage: str, stack: contextlib.AsyncExitStack) -> None:
+        if self._network is not None:
+            await self._answer(self._network.dns, 53, vantage, Part.FIRST, stack)
+            return
+        parts = [Part.FIRST, *([Part.SECOND] if self._effects.any(vantage, *_TWO_SERVERS) else [])]
+        for part in parts:
+            self._resolvers[vantage].append(await self._answer(_LOOPBACK, 0, vantage, part, stack))
+        if not self._compared and self._effects.any(vantage, "dns.rebind-filtered"):
+            self._compared.append(await self._answer(_LOOPBACK, 0, vantage, Part.COMPARED, stack))
+
+    async def _answer(
+        self, address: str, port: int, vantage: str, part: Part, stack: contextlib.AsyncExitStack
+    ) -> DnsServer:
+        whose = self._network.vantage if self._network else lambda _client: vantage
+        server = DnsServer(address, port, lambda client: View(whose(client), self._effects, part))
+        stack.push_async_callback(server.close)
+        await server.open()
+        return server
+
+    async def _settle(self) -> None:
+        """Bring every listener into the state that the active faults ask for."""
+        for (vantage, _address, _port), listener, host in self._all():
+            cause = self._effects.at(vantage, host.name, Layer.TCP) or ""
+            refusing = host is at.PROXY and self._effects.any(vantage, "proxy.unreachable")
+            await listener.enter(State.REFUSING if refusing else _STATES.get(cause, State.SERVING))
+
+    def _all(self) -> Iterator[tuple[tuple[str, str, int], Listener, at.Host]]:
+        for key, listener in self._listeners.items():
+            yield key, listener, self._hosts[key]
+
+    def _mapping(self, vantage: str) -> Mapping:
+        places: dict[str, str] = {}
+        for (name, address, port), listener, host in self._all():
+            if name == vantage:
+                lost = self._effects.at(vantage, host.name, Layer.TCP) == "route.unreachable"
+                places[f"{address}:{port}"] = _UNREACHABLE if lost else f"{_LOOPBACK}:{listener.port}"
+        anything = self._listeners[vantage, at.ENDPOINT.addresses[0], at.ENDPOINT.port].port
+        places |= {f"{address}:443": f"{_LOOPBACK}:{anything}" for address in at.SPARE}
+        return Mapping(nameservers=tuple(server.nameserver for server in self._resolvers[vantage]), connect_to=places)

@@ -1,0 +1,84 @@
+"""What can be broken on purpose: every (requirement, cause) that the lab produces and the report must then name."""
+
+import difflib
+from collections.abc import Sequence
+
+import msgspec
+
+from preflight.failures import UsageFailure
+from preflight.lab.sites import SITES, WARNINGS, Site
+
+VANTAGES = ("workstation", "node/demo", "pod/demo")
+_KINDS = tuple(name.partition("/")[0] for name in VANTAGES)
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing broken on purpose; `vantage` is a name, a kind, or None for all. `fails`: the demo exits 1 with it."""
+
+    requirement: str
+    cause: str
+    vantage: str | None = None
+    fails: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.requirement}={self.cause}" + (f"@{self.vantage}" if self.vantage else "")
+
+    def hits(self, vantage: str) -> bool:
+        """Whether it acts at a vantage."""
+        return self.vantage in (None, vantage, vantage.partition("/")[0])
+
+
+def _every(sites: Sequence[Site]) -> tuple[Fault, ...]:
+    """In the table's order, each once."""
+    faults = {
+        (site.requirement, cause): Fault(
+            requirement=site.requirement, cause=cause, fails=site.fails and cause not in WARNINGS
+        )
+        for site in sites
+        for cause in site.causes
+    }
+    return tuple(faults.values())
+
+
+FAULTS: tuple[Fault, ...] = _every(SITES)
+_KNOWN = {(fault.requirement, fault.cause): fault for fault in FAULTS}
+
+
+def parse(text: str) -> Fault:
+    """`REQUIREMENT=CAUSE[@VANTAGE]`; raises UsageFailure that says what would be right."""
+    left, equals, place = text.partition("@")[0].partition("="), "=" in text, text.partition("@")[2]
+    requirement, cause = left[0].strip(), left[2].strip()
+    if not equals or not requirement or not cause:
+        raise UsageFailure(
+            f"--fault {text}: not of the form REQUIREMENT=CAUSE[@VANTAGE]\n"
+            "  for example mcr.layers=tls.reset-after-hello@node, see `preflight demo --list-faults`"
+        )
+    if (requirement, cause) not in _KNOWN:
+        raise UsageFailure(
+            f"--fault {text}: {_unknown(requirement, cause)}\n  see `preflight demo --list-faults --all`"
+        )
+    return msgspec.structs.replace(_KNOWN[requirement, cause], vantage=_vantage(text, place.strip()))
+
+
+def _vantage(text: str, place: str) -> str | None:
+    if not place and "@" not in text:
+        return None
+    if place not in (*VANTAGES, *_KINDS):
+        raise UsageFailure(
+            f'--fault {text}: there is no vantage "{place}" in the demo\n'
+            f"  give one of {', '.join(VANTAGES)}, or a kind: {', '.join(_KINDS)}"
+        )
+    return place
+
+
+def _unknown(requirement: str, cause: str) -> str:
+    requirements = sorted({fault.requirement for fault in FAULTS})
+    if requirement not in requirements:
+        return f'no requirement "{requirement}" can be broken here{_suggestion(requirement, requirements)}'
+    causes = [fault.cause for fault in FAULTS if fault.requirement == requirement]
+    return f'"{cause}" cannot be produced for {requirement}{_suggestion(cause, causes)}'
+
+
+def _suggestion(word: str, words: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, words, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; possible: {', '.join(words)}"

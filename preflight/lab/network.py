@@ -1,0 +1,46 @@
+"""Where the lab stands when it serves the real names on port 443: in a network namespace, never the machine's own."""
+
+import asyncio
+import ipaddress
+import shutil
+
+import msgspec
+
+from preflight.failures import UsageFailure
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """Address ranges that the namespace answers for, and where its DNS listens.
+
+    `views` says which network is which vantage's (`10.71.0.0/24` -> `node/demo`); others see what `default` sees.
+    `assign`: make the ranges local here (`ip route add local ... dev lo`); false when the caller has done it.
+    """
+
+    cidrs: tuple[str, ...] = ("203.0.113.0/24", "198.51.100.0/24", "10.73.0.0/24")
+    dns: str = "203.0.113.53"
+    views: dict[str, str] = {}
+    default: str = "pod/demo"
+    assign: bool = False
+
+    def vantage(self, client: str) -> str:
+        """The vantage that an address belongs to."""
+        address = ipaddress.ip_address(client)
+        return next((name for cidr, name in self.views.items() if address in ipaddress.ip_network(cidr)), self.default)
+
+    async def prepare(self) -> None:
+        """Make the ranges local to this namespace, when asked to."""
+        if not self.assign:
+            return
+        command = shutil.which("ip")
+        if command is None:
+            raise UsageFailure("the embedded Azure on real addresses needs the command `ip` (package iproute2)")
+        for cidr in self.cidrs:
+            await _run(command, "route", "replace", "local", cidr, "dev", "lo")
+
+
+async def _run(*command: str) -> None:
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, errors = await process.communicate()
+    if process.returncode:
+        said = errors.decode("utf-8", "replace").strip()[:200]
+        raise UsageFailure(f"`{' '.join(command)}` failed: {said}\n  run inside a network namespace, as its root")

@@ -1,0 +1,87 @@
+"""Certificates as facts: reads DER that somebody presented, trusts nothing of it, and never fails on it."""
+
+import hashlib
+import ssl
+import warnings
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from preflight.model.observation import Certificate
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+MAX_CHAIN = 10
+_MAX_SANS = 100
+_MAX_TEXT = 500
+_ENCODING_DER = 2  # _ssl.ENCODING_DER, which has no public name before Python 3.13
+
+
+def presented(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """The chain that the peer sent, leaf first, as DER; also after a failed verification. Empty when Python hides it.
+
+    Public from Python 3.13 (`SSLObject.get_unverified_chain`); before that the same function of the object inside.
+    """
+    public = getattr(tls, "get_unverified_chain", None)
+    if public is not None:
+        return tuple(public() or ())[:MAX_CHAIN]
+    inner: Any = getattr(tls, "_sslobj", None)
+    if not hasattr(inner, "get_unverified_chain"):
+        return ()
+    return tuple(bytes(one.public_bytes(_ENCODING_DER)) for one in inner.get_unverified_chain() or ())[:MAX_CHAIN]
+
+
+def read(chain: Iterable[bytes]) -> tuple[Certificate, ...]:
+    """The facts of each certificate; one that cannot be read has its digest only."""
+    return tuple(_read(der) for der in chain)
+
+
+@lru_cache(maxsize=4_096)
+def _read(der: bytes) -> Certificate:
+    from cryptography import x509  # noqa: PLC0415 - a quarter of a second of start-up that a TCP check does not need
+
+    sha256 = hashlib.sha256(der).hexdigest()
+    unreadable = (
+        ValueError,
+        TypeError,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+        OverflowError,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # cryptography warns of what old issuers did wrong: serials, parameters
+        try:
+            return _facts(x509.load_der_x509_certificate(der), sha256)
+        except unreadable as error:
+            detail = f"unreadable certificate ({type(error).__name__})"
+            return Certificate(subject=detail, issuer="", not_before="", not_after="", sha256=sha256)
+
+
+def _facts(certificate: "x509.Certificate", sha256: str) -> Certificate:
+    return Certificate(
+        subject=certificate.subject.rfc4514_string()[:_MAX_TEXT],
+        issuer=certificate.issuer.rfc4514_string()[:_MAX_TEXT],
+        sans=tuple(_sans(certificate)),
+        not_before=_utc(certificate.not_valid_before_utc.isoformat()),
+        not_after=_utc(certificate.not_valid_after_utc.isoformat()),
+        serial=f"{certificate.serial_number:x}"[:_MAX_TEXT],
+        sha256=sha256,
+    )
+
+
+def _sans(certificate: "x509.Certificate") -> Iterator[str]:
+    from cryptography import x509  # noqa: PLC0415 - see _read
+
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return
+    for name in list(names)[:_MAX_SANS]:
+        if isinstance(name, x509.DNSName | x509.IPAddress):
+            yield str(name.value)[:253]
+
+
+def _utc(text: str) -> str:
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,320 @@
+"""HTTP over a connection that was already judged, told as facts: httpx and httpcore on one stream, no pool.
+
+Bodies, headers and time are bounded; what is recorded is redacted; exceptions of the libraries end here.
+"""
+
+import errno
+import logging
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import h2.exceptions
+import h11
+import httpcore
+import httpx
+import msgspec
+
+from preflight import __version__
+from preflight.model.observation import HttpFacts
+from preflight.probes.attempts import Cap
+from preflight.probes.clock import Clock
+from preflight.probes.redact import Redactor
+from preflight.probes.streams import ByteStream
+from preflight.probes.wire import Enough, TunnelStream, Wire
+
+_CUT = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED})
+_MAX_DETAIL = 200
+USER_AGENT = f"preflight/{__version__}"
+
+# They log whole URLs and headers, secrets included, as soon as somebody turns logging on.
+for _name in ("httpx", "httpcore", "hpack"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+# Every exception that httpcore has, and those of h2 and h11 that it lets through, with the result that they mean when
+# the wire knows nothing more precise (see `_told`).
+RESULTS: dict[type[Exception], str] = {
+    httpcore.RemoteProtocolError: "malformed",
+    httpcore.LocalProtocolError: "error",
+    httpcore.ProtocolError: "malformed",
+    httpcore.ReadTimeout: "timeout",
+    httpcore.WriteTimeout: "timeout",
+    httpcore.ConnectTimeout: "timeout",
+    httpcore.PoolTimeout: "timeout",
+    httpcore.TimeoutException: "timeout",
+    httpcore.ReadError: "error",
+    httpcore.WriteError: "error",
+    httpcore.ConnectError: "error",
+    httpcore.NetworkError: "error",
+    httpcore.ConnectionNotAvailable: "closed",
+    httpcore.ProxyError: "error",
+    httpcore.UnsupportedProtocol: "error",
+    h2.exceptions.H2Error: "malformed",
+    h11.RemoteProtocolError: "malformed",
+}
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as it goes out: everything that the dialer has decided."""
+
+    method: str
+    url: httpx.URL  # no userinfo
+    headers: tuple[tuple[str, str], ...] = ()  # secrets in clear: this value is never recorded
+    body: bytes = b""
+    body_limit: int
+    cap_s: float
+
+
+class Answer:
+    """What has come back so far."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.reason = ""
+        self.version: str | None = None
+        self.headers = httpx.Headers()
+        self.body = bytearray()
+        self.received = 0
+        self.complete = False
+
+    def begin(self, response: httpx.Response) -> None:
+        """Status line and headers are here."""
+        self.status = response.status_code
+        self.reason = response.reason_phrase[:200]
+        self.version = response.http_version
+        self.headers = response.headers
+
+    async def fill(self, chunks: AsyncIterator[bytes], limit: int, wire: Wire) -> None:
+        """Reads the body up to the limit. The wire cuts it, so that every generator in between ends in order."""
+        async for chunk in chunks:
+            self.received += len(chunk)
+            self.body += chunk[: max(limit - len(self.body), 0)]
+            wire.enough = self.received > limit
+        self.complete = self.received <= limit
+
+    def content(self, limit: int) -> bytes:
+        """The body, decoded where the server encoded it although it was asked not to."""
+        return _decoded(bytes(self.body), self.headers.get("content-encoding", ""), limit)
+
+
+class Channel:
+    """One HTTP conversation on one stream, for one origin; may be used again while it is `idle`."""
+
+    def __init__(self, stream: ByteStream, origin: httpx.URL, alpn: str | None, *, absolute: bool = False) -> None:
+        self._stream = stream
+        self._wire = Wire(stream)
+        self._origin = httpcore.Origin(origin.raw_scheme, origin.raw_host, _port(origin))
+        self._absolute = absolute  # the request goes to a proxy, which wants the whole URL (RFC 9112, 3.2.2)
+        kind = httpcore.AsyncHTTP2Connection if alpn == "h2" else httpcore.AsyncHTTP11Connection
+        self._connection = kind(origin=self._origin, stream=self._wire)
+
+    @property
+    def idle(self) -> bool:
+        """Whether another request may be sent."""
+        return self._connection.is_idle()
+
+    def close(self) -> None:
+        """Gives the socket back, at once."""
+        self._stream.close()
+
+    async def exchange(self, sent: Sent, clock: Clock, redactor: Redactor) -> tuple[HttpFacts, Answer]:
+        """One request and its answer. The channel is closed unless the answer was complete."""
+
+        async def conversation(answer: Answer) -> None:
+            async with httpx.AsyncClient(transport=_Judged(self), trust_env=False, follow_redirects=False) as client:
+                response = await client.send(_request(client, sent), stream=True)
+                try:
+                    answer.begin(response)
+                    await answer.fill(response.aiter_raw(), sent.body_limit, self._wire)
+                finally:
+                    await response.aclose()
+
+        facts, answer = await self._observe(sent, clock, redactor, conversation)
+        if not answer.complete:
+            self.close()
+        return facts, answer
+
+    async def tunnel(self, sent: Sent, target: str, clock: Clock, redactor: Redactor) -> tuple[HttpFacts, Answer, ByteStream | None]:
+        """CONNECT. The stream through the proxy when it agrees, otherwise what it said instead."""
+        tunnels: list[ByteStream] = []
+
+        async def conversation(answer: Answer) -> None:
+            headers = [("host", target), ("user-agent", USER_AGENT), *sent.headers]
+            url = httpcore.URL(
+                scheme=self._origin.scheme, host=self._origin.host, port=self._origin.port, target=target.encode()
+            )
+            response = await self._send(httpcore.Request(b"CONNECT", url, headers=headers))
+            answer.begin(response)
+            if response.is_success:
+                tunnels.append(TunnelStream(response.extensions["network_stream"], self._wire))
+                answer.complete = True
+                return
+            await answer.fill(response.aiter_raw(), sent.body_limit, self._wire)
+
+        facts, answer = await self._observe(sent, clock, redactor, conversation)
+        if not tunnels:
+            self.close()
+        return facts, answer, tunnels[0] if tunnels else None
+
+    async def _observe(
+        self, sent: Sent, clock: Clock, redactor: Redactor, conversation: Callable[[Answer], Awaitable[None]]
+    ) -> tuple[HttpFacts, Answer]:
+        at_ms, answer = clock.ms(), Answer()
+        self._wire.begin()
+        told: tuple[str, str | None, str] = ("ok", None, "")
+        try:
+            async with Cap.after(sent.cap_s).hold():
+                await conversation(answer)
+        except Enough:
+            pass  # our limit, and a good answer
+        except TimeoutError as error:
+            told = ("timeout", _errno(error), "")
+        except tuple(RESULTS) as error:
+            told = _told(error, self._wire, redactor)
+        except BaseException:
+            self.close()
+            raise
+        if told[0] != "ok" and answer.status is None and _is_something_else(self._wire.first, self._connection):
+            told = ("malformed", told[1], _quoted(self._wire.first, redactor))
+        return _facts(sent, answer, told, self._wire, redactor, at_ms=at_ms, duration_ms=clock.since(at_ms)), answer
+
+    async def _send(self, request: httpcore.Request) -> httpx.Response:
+        try:
+            response = await self._connection.handle_async_request(request)
+        except ValueError as error:  # httpcore reads an HTTP/2 :status as a number without asking
+            raise httpcore.RemoteProtocolError(type(error).__name__) from error
+        assert isinstance(response.stream, AsyncIterator) or hasattr(response.stream, "__aiter__")
+        return httpx.Response(
+            response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
+        )
+
+    def core_url(self, url: httpx.URL) -> httpcore.URL:
+        """The request's URL as the connection wants it."""
+        target = b"%s://%s%s" % (url.raw_scheme, url.netloc, url.raw_path) if self._absolute else url.raw_path
+        return httpcore.URL(
+            scheme=self._origin.scheme, host=self._origin.host, port=self._origin.port, target=target
+        )
+
+
+class _Judged(httpx.AsyncBaseTransport):
+    """httpx on top of a channel: what `httpx.AsyncHTTPTransport` is without pool, proxy and TLS."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        channel = self._channel
+        return await channel._send(  # noqa: SLF001 - two halves of one thing
+            httpcore.Request(
+                request.method,
+                channel.core_url(request.url),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+
+
+class _Body(httpx.AsyncByteStream):
+    """httpcore's body as httpx's; exceptions pass through."""
+
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._response.aiter_stream():
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+def _request(client: httpx.AsyncClient, sent: Sent) -> httpx.Request:
+    defaults = {"accept": "*/*", "accept-encoding": "identity", "user-agent": USER_AGENT}
+    given = {name.lower() for name, _ in sent.headers}
+    headers = [(name, value) for name, value in defaults.items() if name not in given] + list(sent.headers)
+    client.headers = httpx.Headers()
+    return client.build_request(sent.method, sent.url, headers=headers, content=sent.body or None)
+
+
+def _told(error: Exception, wire: Wire, redactor: Redactor) -> tuple[str, str | None, str]:
+    """Result, errno and detail: how the wire ended outweighs what the parser made of it."""
+    result = next(RESULTS[kind] for kind in type(error).__mro__ if kind in RESULTS)
+    cause = error.__cause__ or next((one for one in error.args if isinstance(one, Exception)), None)
+    if isinstance(error, httpcore.LocalProtocolError) and isinstance(cause, h11.LocalProtocolError):
+        return "error", None, "the request is not legal HTTP"  # the library's text quotes it, secrets included
+    if wire.broken is not None:
+        cut = wire.broken.errno in _CUT
+        return "reset" if cut else "error", _errno(wire.broken), redactor.text(str(wire.broken), _MAX_DETAIL)
+    if wire.ended:
+        return "closed", None, redactor.text(str(error), _MAX_DETAIL)
+    if getattr(cause, "error_status_hint", None) == 431 or isinstance(cause or error, h2.exceptions.DenialOfServiceError):
+        return "too-large", None, redactor.text(str(error), _MAX_DETAIL)
+    if isinstance(cause, h2.exceptions.H2Error):
+        result = "malformed"  # httpcore blames itself for what the peer sent
+    return result, None, redactor.text(str(error), _MAX_DETAIL)
+
+
+def _is_something_else(first: bytes, connection: httpcore.AsyncConnectionInterface) -> bool:
+    """Whether what came back cannot be the beginning of an HTTP/1 status line."""
+    if isinstance(connection, httpcore.AsyncHTTP2Connection):
+        return first.startswith(b"HTTP/1")
+    return bool(first) and not (first.startswith(b"HTTP/") or b"HTTP/".startswith(first))
+
+
+def _quoted(first: bytes, redactor: Redactor) -> str:
+    return "not HTTP: " + redactor.text(repr(first)[2:-1], _MAX_DETAIL)
+
+
+def _facts(
+    sent: Sent,
+    answer: Answer,
+    told: tuple[str, str | None, str],
+    wire: Wire,
+    redactor: Redactor,
+    *,
+    at_ms: float,
+    duration_ms: float,
+) -> HttpFacts:
+    result, code, detail = told
+    content = answer.content(sent.body_limit).decode(_charset(answer.headers), "replace")
+    return HttpFacts(
+        method=sent.method,
+        result=result,
+        status=answer.status,
+        reason=redactor.text(answer.reason),
+        version=answer.version,
+        headers=redactor.headers(answer.headers.multi_items()),
+        body=redactor.text(content),
+        body_bytes=answer.received,
+        body_complete=answer.complete,
+        sent_bytes=wire.sent,
+        errno=code,
+        detail=detail,
+        at_ms=at_ms,
+        duration_ms=duration_ms,
+    )
+
+
+def _charset(headers: httpx.Headers) -> str:
+    """The charset that the answer names if it is a usual one; Python knows codecs that are no charsets."""
+    named = headers.get("content-type", "").lower().rpartition("charset=")[2].strip("\"' ;")
+    return named if named in {"iso-8859-1", "us-ascii", "utf-16", "windows-1252"} else "utf-8"
+
+
+def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
+    """gzip and deflate, never more than `limit` bytes of it; anything else as it came."""
+    windows = {"gzip": 31, "x-gzip": 31, "deflate": 15}.get(encoding.strip().lower())
+    if windows is None or not body:
+        return body
+    try:
+        return zlib.decompressobj(windows).decompress(body, limit)
+    except zlib.error:
+        return body
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or {"https": 443}.get(url.scheme, 80)
+
+
+def _errno(error: OSError) -> str | None:
+    return None if error.errno is None else errno.errorcode.get(error.errno, str(error.errno))

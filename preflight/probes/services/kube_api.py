@@ -1,0 +1,71 @@
+"""The Kubernetes API server: /version and /readyz as anybody, /apis with a token when one is given.
+
+Facts: `kind` (version, status, ready, not-ready, groups), `version` (gitVersion), `failed` (readiness checks),
+`auth` (bearer, none), `error` and `error_message` (of a Status), `sni` ("missing": a firewall says so).
+"""
+
+import re
+
+import msgspec
+
+from preflight.model.plan import Task
+from preflight.model.secret import Secrets
+from preflight.probes.dialer import Dialer
+from preflight.probes.request import Reply
+from preflight.probes.services.answers import as_object, text
+from preflight.probes.services.asking import note, request
+from preflight.probes.services.credentials import bearer, given
+from preflight.probes.trail import Trail
+
+_LIST_LIMIT = 4 * 1024 * 1024
+_FAILED = re.compile(r"^\[-\]([A-Za-z0-9/._-]{1,80}) failed", re.MULTILINE)
+
+
+async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> None:
+    """`origin`, then `ready`, then `query`; a server that gives no answer at all is not asked again."""
+    origin = await dialer.fetch(trail, "origin", request(task, "/version"))
+    if origin.status is None:
+        return
+    note(trail, origin, {"auth": "none", **_facts(origin, "version")})
+    ready = await dialer.fetch(trail, "ready", request(task, "/readyz"))
+    note(trail, ready, {"auth": "none", **_facts(ready, "ready")})
+    headers = bearer(given(task, secrets, "api_server_token"))
+    if headers:
+        asked = msgspec.structs.replace(request(task, "/apis"), secret_headers=headers, body_limit=_LIST_LIMIT)
+        query = await dialer.fetch(trail, "query", asked)
+        note(trail, query, {"auth": "bearer", **_facts(query, "groups")})
+
+
+def _facts(reply: Reply, expected: str) -> dict[str, str]:
+    """What kind of answer it is; a Kubernetes Status may stand in place of whatever was asked for."""
+    document = as_object(reply.body)
+    if document.get("kind") == "Status" and document.get("apiVersion") == "v1":
+        return {
+            "kind": "status",
+            "error": text(document.get("reason"), 80),
+            "error_message": text(document.get("message")),
+        }
+    if b"SNI TLS extension was missing" in reply.body:
+        return {"sni": "missing"}
+    return _READERS[expected](reply, document)
+
+
+def _version(_reply: Reply, document: dict[str, object]) -> dict[str, str]:
+    known = all(isinstance(document.get(key), str) for key in ("major", "minor", "gitVersion"))
+    return {"kind": "version", "version": text(document["gitVersion"], 80)} if known else {}
+
+
+def _ready(reply: Reply, _document: dict[str, object]) -> dict[str, str]:
+    body = reply.body[:16_384].decode("utf-8", "replace").strip()
+    if reply.status == 200 and body == "ok":
+        return {"kind": "ready"}
+    if reply.status is not None and reply.status >= 500 and ("readyz check failed" in body or "[-]" in body):
+        return {"kind": "not-ready", "failed": ", ".join(_FAILED.findall(body)[:10])}
+    return {}
+
+
+def _groups(_reply: Reply, document: dict[str, object]) -> dict[str, str]:
+    return {"kind": "groups"} if document.get("kind") == "APIGroupList" else {}
+
+
+_READERS = {"version": _version, "ready": _ready, "groups": _groups}

@@ -1,0 +1,124 @@
+"""The system's own lookup: getaddrinfo in daemon threads, with a deadline, and the hosts file.
+
+The default executor is not used: the interpreter waits for its threads, and a truncated answer with TCP 53 blocked
+keeps glibc's getaddrinfo busy for 133 seconds.
+"""
+
+import asyncio
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from preflight.model.observation import SystemLookup
+from preflight.probes import names
+from preflight.probes.attempts import Cap
+from preflight.probes.clock import Clock
+
+HOSTS_FILE = Path("/etc/hosts")
+MAX_THREADS = 64
+_MAX_HOSTS_FILE = 16 * 1_024 * 1_024  # block lists of that size exist
+_MAX_ADDRESSES = 64
+
+Lookup = Callable[[str], list[str]]
+
+
+def _getaddrinfo(name: str) -> list[str]:
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class _Threads:
+    """Up to 64 daemon threads that end when there is nothing left to look up."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._running = 0
+
+    def submit(self, job: Callable[[], None]) -> None:
+        with self._lock:
+            self._waiting.append(job)
+            if self._running == MAX_THREADS:
+                return
+            self._running += 1
+        threading.Thread(target=self._work, name="preflight-lookup", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._running -= 1
+                    return
+                job = self._waiting.popleft()
+            job()
+
+
+_THREADS = _Threads()
+
+
+async def look_up(
+    name: str, cap: Cap, *, hosts_file: Path = HOSTS_FILE, lookup: Lookup = _getaddrinfo
+) -> SystemLookup:
+    """What getaddrinfo says about the name, and what the hosts file has for it."""
+    clock = Clock()
+    hosts = from_hosts_file(name, hosts_file)
+    addresses, error, result = (), None, "answer"
+    try:
+        async with cap.hold():
+            addresses = tuple((await _in_thread(lookup, name))[:_MAX_ADDRESSES])
+    except TimeoutError:
+        result = "timeout"
+    except (OSError, UnicodeError) as failure:
+        result, error = "failed", _error_name(failure)
+    return SystemLookup(result=result, addresses=addresses, hosts_file=hosts, error=error, duration_ms=clock.ms())
+
+
+async def _in_thread(lookup: Lookup, name: str) -> list[str]:
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[list[str]] = loop.create_future()
+
+    def settle(set_it: Callable[[Any], None], value: object) -> None:
+        if not future.done():
+            set_it(value)
+
+    def job() -> None:
+        if future.done():  # gave up while it waited for a thread
+            return
+        try:
+            outcome: tuple[Callable[[Any], None], object] = (future.set_result, lookup(name))
+        except (OSError, UnicodeError) as failure:
+            outcome = (future.set_exception, failure)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    _THREADS.submit(job)
+    return await future
+
+
+def _error_name(failure: Exception) -> str:
+    """"EAI_NONAME", "EAI_AGAIN", ...; aliases of the same number are one name everywhere."""
+    if not isinstance(failure, socket.gaierror):
+        return type(failure).__name__
+    known = {getattr(socket, name): name for name in sorted(dir(socket), reverse=True) if name.startswith("EAI_")}
+    return known.get(failure.errno, str(failure.errno))
+
+
+def from_hosts_file(name: str, path: Path = HOSTS_FILE) -> tuple[str, ...]:
+    """Addresses of the name in a hosts file, in file order (hosts(5)); an unreadable file has none."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_MAX_HOSTS_FILE)
+    except OSError:
+        return ()
+    wanted = name.lower()
+    if wanted not in text.lower():
+        return ()
+    found = []
+    for line in text.splitlines():
+        address, *hosts = line.partition("#")[0].split() or [""]
+        if wanted in (host.lower().removesuffix(".") for host in hosts) and names.literal(address):
+            found.append(address)
+    return tuple(dict.fromkeys(found))[:_MAX_ADDRESSES]

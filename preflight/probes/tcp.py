@@ -1,0 +1,93 @@
+"""One TCP connect to one address, with its errno, its source port and its cap. Nothing is retried here."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Mapping
+
+from preflight.model.observation import TcpFacts
+from preflight.probes import names
+from preflight.probes.attempts import Cap
+from preflight.probes.clock import Clock
+from preflight.probes.streams import TcpStream
+
+CLAMPED_MSS = 1_200  # passes every tunnel in use (IPv6's smallest MTU is 1280)
+
+
+async def connect(
+    address: str,
+    port: int,
+    cap: Cap,
+    clock: Clock,
+    *,
+    connect_to: Mapping[str, str],
+    mss: int | None = None,
+    attempt: int = 1,
+) -> tuple[TcpFacts, TcpStream | None]:
+    """Connects, or says why not. `connect_to` replaces the destination, visibly; `mss` clamps segments both ways."""
+    at_ms, loop = clock.ms(), asyncio.get_running_loop()
+    cap_ms = round(max(cap.when - loop.time(), 0.0) * 1000, 3)
+    mapped_to = connect_to.get(names.join(address, port))
+    result, code, source, stream = "connected", None, None, None
+    try:
+        sock, where = _socket(*(names.split(mapped_to, port) if mapped_to else (address, port)), mss)
+    except OSError as error:
+        result, code = "error", _name(error)
+    else:
+        try:
+            async with cap.hold():
+                await loop.sock_connect(sock, where)
+        except TimeoutError as error:  # the cap's has no errno, the kernel's is ETIMEDOUT
+            result, code = "timeout", _name(error)
+        except OSError as error:
+            result, code = "error", _name(error)
+        except BaseException:
+            sock.close()
+            raise
+        source = _source(sock)
+        stream = _keep(sock) if result == "connected" else sock.close()
+    facts = TcpFacts(
+        address=address,
+        port=port,
+        result=result,
+        errno=code,
+        source=source,
+        mapped_to=mapped_to,
+        mss=mss,
+        attempt=attempt,
+        cap_ms=cap_ms,
+        at_ms=at_ms,
+        duration_ms=clock.since(at_ms),
+    )
+    return facts, stream
+
+
+def _socket(host: str, port: int, mss: int | None) -> tuple[socket.socket, tuple[object, ...]]:
+    family, where = names.socket_address(host, port, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if mss is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
+    except BaseException:
+        sock.close()
+        raise
+    return sock, where
+
+
+def _keep(sock: socket.socket) -> TcpStream:
+    return TcpStream(sock)
+
+
+def _source(sock: socket.socket) -> str | None:
+    """The local address and port: firewall and flow logs are searched by it, for silent drops above all."""
+    try:
+        host, port = sock.getsockname()[:2]
+    except OSError:
+        return None
+    return names.join(host, port) if port else None
+
+
+def _name(error: OSError) -> str | None:
+    return None if error.errno is None else errno.errorcode.get(error.errno, str(error.errno))

@@ -1,0 +1,92 @@
+"""The stores that judge certificates, and their TLS contexts: one for each trust and ALPN offer.
+
+Every context here verifies. `VERIFY_X509_STRICT` (on from Python 3.13) and `PARTIAL_CHAIN` are cleared, so that the
+Python version never changes a verdict.
+"""
+
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+import certifi
+import msgspec
+
+from preflight.failures import UsageFailure
+from preflight.model.plan import VantagePlan
+
+
+class Judge(msgspec.Struct, frozen=True, kw_only=True):
+    """A context and the name of the store in it, as `TlsFacts.trust` has it."""
+
+    context: ssl.SSLContext
+    label: str
+    alpn: tuple[str, ...]
+
+
+class Judges:
+    """Made when first needed, kept for the run."""
+
+    def __init__(self, plan: VantagePlan) -> None:
+        self._plan = plan
+        self._made: dict[tuple[str, tuple[str, ...]], Judge] = {}
+
+    def get(self, trust: str, alpn: tuple[str, ...]) -> Judge:
+        """The judge for "system" or "cluster-ca". Raises UsageFailure when a configured CA cannot be read."""
+        if (trust, alpn) not in self._made:
+            self._made[trust, alpn] = self._make(trust, alpn)
+        return self._made[trust, alpn]
+
+    def _make(self, trust: str, alpn: tuple[str, ...]) -> Judge:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_flags &= ~(ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN)
+        if trust == "cluster-ca":
+            label, pem = "cluster-ca", self._plan.cluster_ca_pem
+        else:
+            label, pem = ("system+ca_file" if self._plan.ca_pem else "system"), self._plan.ca_pem
+            _load_system(context)
+        if pem:
+            _load(context, pem, label)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        return Judge(context=context, label=label, alpn=alpn)
+
+
+def _load(context: ssl.SSLContext, pem: str, label: str) -> None:
+    try:
+        context.load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise UsageFailure(f"the CA certificates for {label} cannot be read: {error}") from error
+
+
+def _load_system(context: ssl.SSLContext) -> None:
+    """The system's store; certifi's list where there is none at all (slim images, python.org's Python on macOS)."""
+    context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if not context.get_ca_certs() and not _folder_has_certificates():
+        context.load_verify_locations(certifi.where())
+
+
+def _folder_has_certificates() -> bool:
+    """OpenSSL reads its folder only when a chain needs it, so the count of loaded certificates says nothing."""
+    folder = ssl.get_default_verify_paths().capath
+    try:
+        return bool(folder) and next(Path(folder).glob("*.0"), None) is not None
+    except OSError:
+        return False
+
+
+def describe(environ: Mapping[str, str] = os.environ) -> str:
+    """Which store judges here: "system: 142 certificates, /etc/ssl/certs/ca-certificates.crt"."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    count = len(context.get_ca_certs())
+    paths = ssl.get_default_verify_paths()
+    named = environ.get(paths.openssl_cafile_env)
+    if count:
+        origin = f"{named} (SSL_CERT_FILE)" if named else paths.cafile or paths.openssl_cafile
+        return f"system: {count} certificates, {origin}"
+    if _folder_has_certificates():
+        return f"system: folder {paths.capath}"
+    context.load_verify_locations(certifi.where())
+    return f"certifi: {len(context.get_ca_certs())} certificates (there is no system store here)"

@@ -1,0 +1,81 @@
+"""The seam between our byte streams and httpcore's: counts, keeps first bytes, and knows how a connection ended."""
+
+import httpcore
+
+from preflight.probes.streams import ByteStream
+
+_FIRST = 64
+
+
+class Enough(Exception):  # noqa: N818 - our own limit, not an error
+    """The limit on the answer is reached: nothing more is read."""
+
+
+class Wire(httpcore.AsyncNetworkStream):
+    """A byte stream as httpcore wants it; counts, keeps the first bytes of the answer, and knows how it ended."""
+
+    def __init__(self, below: ByteStream) -> None:
+        self.below = below
+        self.begin()
+
+    def begin(self) -> None:
+        """A new request."""
+        self.sent = self.received = 0
+        self.first = b""
+        self.ended = self.enough = False
+        self.broken: OSError | None = None
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
+        """Bytes of the answer; `timeout` is not used, since the cap is on the whole exchange."""
+        if self.enough:
+            raise Enough
+        try:
+            data = await self.below.recv(max_bytes)
+        except OSError as error:
+            self.broken = error
+            raise httpcore.ReadError(error) from error
+        self.received += len(data)
+        self.first = (self.first + data)[:_FIRST]
+        self.ended = not data
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
+        """Bytes of the request."""
+        if not buffer:
+            return
+        try:
+            await self.below.send(buffer)
+        except OSError as error:
+            self.broken = self.broken or error
+            raise httpcore.WriteError(error) from error
+        self.sent += len(buffer)
+
+    async def aclose(self) -> None:
+        """At once."""
+        self.below.close()
+
+
+class TunnelStream:
+    """What a CONNECT leaves behind, as a byte stream again."""
+
+    def __init__(self, tunnel: httpcore.AsyncNetworkStream, wire: Wire) -> None:
+        self._tunnel = tunnel  # reads first what the proxy sent right behind its answer
+        self._wire = wire
+
+    async def recv(self, size: int) -> bytes:
+        """At least one byte, or b"" at the end."""
+        try:
+            return await self._tunnel.read(size)
+        except httpcore.NetworkError as error:
+            raise self._wire.broken or OSError(str(error)) from error
+
+    async def send(self, data: bytes) -> None:
+        """All of the data."""
+        try:
+            await self._tunnel.write(data)
+        except httpcore.NetworkError as error:
+            raise self._wire.broken or OSError(str(error)) from error
+
+    def close(self) -> None:
+        """Closes the connection to the proxy."""
+        self._wire.below.close()

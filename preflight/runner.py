@@ -1,0 +1,100 @@
+"""Runs one plan at one place: concurrency, deadlines, and nothing else. It decides no verdict and renders nothing.
+
+Second attempts live one layer below, in the dialer, because they are second sockets beside the first.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from preflight.model.observation import Observation, VantageFacts
+from preflight.model.plan import Task, VantagePlan
+from preflight.model.secret import Secrets
+from preflight.probes import local, noproxy
+from preflight.probes.dialer import Dialer
+from preflight.probes.services import PROBES
+from preflight.probes.trail import Trail
+
+Emit = Callable[[VantageFacts | Observation], None]
+
+
+def utc_now() -> str:
+    """UTC with milliseconds, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def run(plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
+    """Run every task of the plan and emit the facts of the place, then each observation as it is finished.
+
+    Returns the facts with `finished` and `complete`. When cancelled, the observations in progress are emitted with what
+    was seen of them so far.
+    """
+    facts = _facts(plan)
+    emit(facts)
+    dialer = Dialer(plan, facts, secrets)
+    everything = asyncio.Semaphore(plan.limits.concurrency)
+    hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(plan.limits.per_host))
+    ends = asyncio.get_running_loop().time() + plan.limits.run_deadline_s
+
+    async def one(task: Task) -> None:
+        async with everything, hosts[task.target.host]:
+            await _observe(task, plan, dialer, secrets, emit, ends=ends)
+
+    async with asyncio.TaskGroup() as group:
+        for task in plan.tasks:
+            group.create_task(one(task))
+    return msgspec.structs.replace(facts, finished=utc_now(), complete=True)
+
+
+def _facts(plan: VantagePlan) -> VantageFacts:
+    facts = local.look(plan)
+    hosts = sorted({task.target.host for task in plan.tasks})
+    no_proxy = plan.proxy.no_proxy or facts.proxies.get("no_proxy", "")
+    notices = noproxy.disagreements(no_proxy, hosts) if no_proxy else ()
+    return msgspec.structs.replace(facts, notices=(*facts.notices, *notices))
+
+
+async def _observe(task: Task, plan: VantagePlan, dialer: Dialer, secrets: Secrets, emit: Emit, *, ends: float) -> None:
+    """One task, within its deadline and the run's; always emits exactly one observation."""
+    loop = asyncio.get_running_loop()
+    deadline = max(0.0, min(plan.limits.check_deadline_s, ends - loop.time()))
+    started, begin = utc_now(), time.perf_counter()
+    trail = Trail()
+    deadline_hit, tool_error = False, None
+    try:
+        async with asyncio.timeout(deadline):
+            await PROBES[task.probe](
+                task, dialer, trail, {name: secrets[name] for name in task.secrets if name in secrets}
+            )
+    except TimeoutError:
+        deadline_hit = True
+    except Exception as error:  # noqa: BLE001 - our own bugs become "the tool broke", never a failed check
+        tool_error = _describe(error)
+    finally:
+        emit(
+            Observation(
+                task=task.key,
+                vantage=plan.vantage,
+                probe=task.probe,
+                target=task.target.hostport,
+                started=started,
+                duration_ms=round((time.perf_counter() - begin) * 1000, 3),
+                deadline_ms=round(deadline * 1000, 3),
+                hops=tuple(trail.hops),
+                deadline_hit=deadline_hit,
+                tool_error=tool_error,
+            )
+        )
+
+
+def _describe(error: Exception) -> str:
+    """Type, place and message of our own bug; the message is bounded, since it may quote the network."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    place = f" at {at.tb_frame.f_globals.get('__name__')}:{at.tb_lineno}" if at is not None else ""
+    return f"{type(error).__name__}{place}: {str(error)[:300]}"

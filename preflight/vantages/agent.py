@@ -1,0 +1,64 @@
+"""The same runner behind the line protocol: a plan in, JSON lines out. Exit code 0 whatever the checks say.
+
+Secrets come in environment variables `PREFLIGHT_SECRET_<NAME>`, never in the plan or on the command line.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from preflight import __version__, runner
+from preflight.failures import UsageFailure
+from preflight.model.observation import Observation, VantageFacts
+from preflight.model.plan import VantagePlan
+from preflight.model.secret import Secret, Secrets
+from preflight.vantages import protocol
+
+SECRET_PREFIX = "PREFLIGHT_SECRET_"  # noqa: S105 - the name of a variable, not a secret
+MAX_PLAN = 16 * 1024 * 1024
+
+
+def read_plan(text: bytes, source: str) -> VantagePlan:
+    """The plan of one vantage; a plan of another schema version is named before anything else of it is read."""
+    try:
+        version = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).get("schema_version")
+        if version is not None and bytes(version) != b"1":
+            raise UsageFailure(
+                f"{source}: plan of schema version {bytes(version)[:20].decode(errors='replace')}; this preflight {__version__} reads version 1"
+            )
+        return msgspec.json.decode(text, type=VantagePlan)
+    except msgspec.DecodeError as error:
+        raise UsageFailure(f"{source}: not a plan of one vantage: {error}") from error
+
+
+def secrets_from(environ: Mapping[str, str]) -> Secrets:
+    """Secrets by name, out of the variables that the session set."""
+    return {
+        name.removeprefix(SECRET_PREFIX).lower(): Secret(value)
+        for name, value in environ.items()
+        if name.startswith(SECRET_PREFIX)
+    }
+
+
+def secrets_to(secrets: Secrets) -> dict[str, str]:
+    """The variables for `secrets_from`."""
+    return {SECRET_PREFIX + name.upper(): secret.reveal() for name, secret in secrets.items()}
+
+
+async def speak(plan: VantagePlan, secrets: Secrets, write: Callable[[bytes], None]) -> None:
+    """Run the plan and write one line per message; `write` flushes."""
+    seq = 0
+    observations = 0
+
+    def emit(item: VantageFacts | Observation) -> None:
+        nonlocal seq, observations
+        if isinstance(item, Observation):
+            observations += 1
+            message: protocol.Hello | protocol.Seen = protocol.Seen(observation=item)
+        else:
+            message = protocol.Hello(facts=item)
+        write(protocol.encode(plan.run_id, seq, message))
+        seq += 1
+
+    facts = await runner.run(plan, secrets, emit)
+    write(protocol.encode(plan.run_id, seq, protocol.End(observations=observations, facts=facts)))

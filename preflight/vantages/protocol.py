@@ -1,0 +1,89 @@
+"""The agent's lines: a sentinel, then one JSON message. Written by the agent, read back by whoever started it.
+
+Logs hold foreign lines, lose lines and repeat them, so every message carries the run's id and a sequence number, and the
+closing line says how many there were. What does not parse is counted, never guessed at. Bounded: one line may have
+`MAX_LINE` bytes, one stream `MAX_MESSAGES` messages.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from preflight.model.observation import Observation, VantageFacts
+
+SENTINEL = b"@preflight@ "
+PROTOCOL_VERSION = 1
+MAX_LINE = 4 * 1024 * 1024
+MAX_MESSAGES = 100_000
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello"):
+    """First line: who speaks, and what is true of the place."""
+
+    protocol: int = PROTOCOL_VERSION
+    facts: VantageFacts
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
+    """One finished observation."""
+
+    observation: Observation
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True, tag="end"):
+    """Closing line: how many observations were sent, and the facts with `finished` filled in."""
+
+    observations: int
+    facts: VantageFacts
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """One line."""
+
+    run_id: str
+    seq: int
+    message: Hello | Seen | End
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Envelope)
+
+
+def encode(run_id: str, seq: int, message: Hello | Seen | End) -> bytes:
+    """One line with its newline."""
+    return SENTINEL + _ENCODER.encode(Envelope(run_id=run_id, seq=seq, message=message)) + b"\n"
+
+
+class Reader:
+    """Turns lines into messages: once each, of this run only."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._seen: set[int] = set()
+        self.foreign = 0  # lines without the sentinel, or of another run
+        self.broken = 0  # lines with the sentinel that do not parse
+        self.repeated = 0
+
+    def feed(self, line: bytes) -> Iterator[Hello | Seen | End]:
+        """The message of a line, if it holds a new one."""
+        _, sentinel, payload = line.partition(SENTINEL)
+        if not sentinel:
+            self.foreign += bool(line.strip())
+            return
+        try:
+            envelope = _DECODER.decode(payload.strip())
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self.broken += 1
+            return
+        if envelope.run_id != self._run_id:
+            self.foreign += 1
+        elif envelope.seq in self._seen or len(self._seen) >= MAX_MESSAGES:
+            self.repeated += 1
+        else:
+            self._seen.add(envelope.seq)
+            yield envelope.message
+
+    @property
+    def missing(self) -> int:
+        """Sequence numbers below the highest one that never came."""
+        return max(self._seen, default=-1) + 1 - len(self._seen)
