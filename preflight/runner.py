@@ -5,9 +5,7 @@ Second attempts live one layer below, in the dialer, because they are second soc
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -15,16 +13,12 @@ from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import Task, VantagePlan
 from preflight.model.secret import Secrets
 from preflight.probes import local, noproxy
+from preflight.probes.clock import utc_now
 from preflight.probes.dialer import Dialer
 from preflight.probes.services import PROBES
 from preflight.probes.trail import Trail
 
 Emit = Callable[[VantageFacts | Observation], None]
-
-
-def utc_now() -> str:
-    """UTC with milliseconds, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 async def run(plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
@@ -35,16 +29,14 @@ async def run(plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
     """
     facts = _facts(plan)
     emit(facts)
-    dialer = Dialer(plan, facts, secrets)
     everything = asyncio.Semaphore(plan.limits.concurrency)
-    hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(plan.limits.per_host))
     ends = asyncio.get_running_loop().time() + plan.limits.run_deadline_s
+    async with Dialer(plan, facts, secrets) as dialer, asyncio.TaskGroup() as group:
 
-    async def one(task: Task) -> None:
-        async with everything, hosts[task.target.host]:
-            await _observe(task, plan, dialer, secrets, emit, ends=ends)
+        async def one(task: Task) -> None:
+            async with everything:
+                await _observe(task, plan, dialer, secrets, emit, ends=ends)
 
-    async with asyncio.TaskGroup() as group:
         for task in plan.tasks:
             group.create_task(one(task))
     return msgspec.structs.replace(facts, finished=utc_now(), complete=True)
@@ -62,7 +54,7 @@ async def _observe(task: Task, plan: VantagePlan, dialer: Dialer, secrets: Secre
     """One task, within its deadline and the run's; always emits exactly one observation."""
     loop = asyncio.get_running_loop()
     deadline = max(0.0, min(plan.limits.check_deadline_s, ends - loop.time()))
-    started, begin = utc_now(), time.perf_counter()
+    begin = time.perf_counter()
     trail = Trail()
     deadline_hit, tool_error = False, None
     try:
@@ -75,16 +67,17 @@ async def _observe(task: Task, plan: VantagePlan, dialer: Dialer, secrets: Secre
     except Exception as error:  # noqa: BLE001 - our own bugs become "the tool broke", never a failed check
         tool_error = _describe(error)
     finally:
+        trail.close()
         emit(
             Observation(
                 task=task.key,
                 vantage=plan.vantage,
                 probe=task.probe,
                 target=task.target.hostport,
-                started=started,
+                started=trail.started,
                 duration_ms=round((time.perf_counter() - begin) * 1000, 3),
                 deadline_ms=round(deadline * 1000, 3),
-                hops=tuple(trail.hops),
+                hops=trail.hops,
                 deadline_hit=deadline_hit,
                 tool_error=tool_error,
             )

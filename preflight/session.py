@@ -10,7 +10,7 @@ from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import Plan, VantagePlan
 from preflight.model.run import Evidence
 from preflight.model.secret import Secrets
-from preflight.runner import utc_now
+from preflight.probes.clock import utc_now
 from preflight.vantages.base import Vantage
 from preflight.vantages.process import unheard
 

@@ -104,6 +104,12 @@ def _regions(env: Environment) -> Value:
     return _key("registry.data_endpoints", ",".join(registry_regions(env)) if dedicated else None)
 
 
+def _layer_hosts(env: Environment) -> Value:
+    """Without dedicated data endpoints layers come from Microsoft-managed blob accounts, which nobody can name."""
+    dedicated = env.registry.data_endpoints or env.registry.link is Link.PRIVATE
+    return _key("registry.data_endpoints", None if dedicated or not env.cloud.storage else f"*.blob.{env.cloud.storage}")
+
+
 def _workspace_region(env: Environment) -> Value:
     return env.workspace.region or _region(env)
 
@@ -126,6 +132,7 @@ PLACES: Final[dict[str, Callable[[Environment], Value]]] = {
     "registry.login_server": _login_server,
     "registry.label": _label,
     "registry.regions": _regions,
+    "registry.layer_hosts": _layer_hosts,
     "registry.repository": lambda env: _key("registry.repository", env.registry.repository),
     "registry.reference": lambda env: env.registry.reference,
     "workspace.id": lambda env: _key("workspace.id", env.workspace.id),

@@ -48,7 +48,9 @@ def assignments(sets: Sequence[str]) -> dict[str, str]:
     for text in sets:
         key, equals, value = text.partition("=")
         if not equals or "." not in key.strip("."):
-            raise UsageFailure(f"--set {shown(text)}: is not TABLE.KEY=VALUE\n  for example --set environment.region=westeurope")
+            raise UsageFailure(
+                f"--set {shown(text)}: is not TABLE.KEY=VALUE\n  for example --set environment.region=westeurope"
+            )
         found[key.strip()] = value.strip()
     return found
 
@@ -60,7 +62,9 @@ def kinds(text: str, flag: str, allowed: Sequence[str] = KINDS) -> tuple[Vantage
         if word not in allowed:
             hint = nearest(word, allowed)
             meant = f"did you mean {hint}? " if hint else ""
-            raise UsageFailure(f"{flag}: {shown(word)} is not a kind of vantage\n  {meant}allowed: {', '.join(allowed)}")
+            raise UsageFailure(
+                f"{flag}: {shown(word)} is not a kind of vantage\n  {meant}allowed: {', '.join(allowed)}"
+            )
     if not words:
         raise UsageFailure(f"{flag}: names no vantage\n  allowed: {', '.join(allowed)}")
     return tuple(kind for kind in VantageKind if kind.value in words)

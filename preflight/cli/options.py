@@ -81,7 +81,9 @@ def selection(command: Command) -> Command:
         click.option("--skip", multiple=True, metavar="GLOB", help="Leave these requirements out; may be repeated."),
         click.option("--only", multiple=True, metavar="GLOB", help="Check only these requirements; may be repeated."),
         click.option(
-            "--vantage", metavar="KIND[,KIND]", help="Where from: workstation, node, pod. Others are left out by choice."
+            "--vantage",
+            metavar="KIND[,KIND]",
+            help="Where from: workstation, node, pod. Others are left out by choice.",
         ),
     ):
         inner = option(inner)

@@ -27,7 +27,7 @@ def _blocks(markdown: str) -> Iterator[list[str]]:
     run: list[str] = []
     fenced = False
     for line in markdown.splitlines():
-        fence = line.startswith("```")
+        fence = line.lstrip().startswith("```")
         starts = not fenced and (fence or line.startswith("#") or _BULLET.match(line) is not None)
         if run and (starts or (not line.strip() and not fenced)):
             yield run
@@ -46,8 +46,8 @@ def _block(lines: list[str], width: int) -> str:
     first = lines[0]
     if first.startswith("#"):
         return first.lstrip("# ")
-    if first.startswith("```"):
-        return "\n".join(f"      {line}".rstrip() for line in lines[1:-1])
+    if first.lstrip().startswith("```"):
+        return "\n".join(f"      {line}".rstrip() for line in textwrap.dedent("\n".join(lines[1:-1])).splitlines())
     bullet = _BULLET.match(first)
     indent = "  " + " " * (len(bullet.group(1)) if bullet else 0)
     filled = textwrap.fill(

@@ -49,7 +49,6 @@ _BLOCK: tuple[tuple[Network, str], ...] = tuple(
         # https://docs.paloaltonetworks.com/dns-security/administration/configure-dns-security/enable-dns-security
         ("198.135.184.22/32", "Palo Alto Networks DNS Security"),
         ("72.5.65.111/32", "Palo Alto Networks DNS Security"),
-        
         # FortiGuard's default redirect portal for the DNS filter
         ("208.91.112.53/32", "FortiGuard DNS filter"),
         ("208.91.112.55/32", "FortiGuard DNS filter"),

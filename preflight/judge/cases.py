@@ -90,7 +90,9 @@ def _with_hop(case: Case, hop: Hop, check: Check | None, facts: VantageFacts | N
     chains = [connection.tls for connection in connections if connection.tls is not UNSET and connection.tls.chain]
     tls = hop.tls if hop.tls is not UNSET and hop.tls.chain else (chains[-1] if chains else None)
     families = facts.families if facts is not None else ("ipv4",)
-    page = device_in(hop.http) if hop.http is not UNSET and case.cause in ("http.block-page", "kube.sni-missing") else None
+    page = (
+        device_in(hop.http) if hop.http is not UNSET and case.cause in ("http.block-page", "kube.sni-missing") else None
+    )
     intercepted = case.cause in ("tls.intercepted", "tls.untrusted", "tls.incomplete-chain")
     return msgspec.structs.replace(
         case,

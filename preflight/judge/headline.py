@@ -25,9 +25,7 @@ def _outcome(code: int, verdicts: tuple[Verdict, ...]) -> str:
     deciding = [verdict for verdict in verdicts if verdict.decides]
     failed = [verdict for verdict in deciding if verdict.status is Status.FAIL]
     unknown = [
-        verdict
-        for verdict in deciding
-        if verdict.status is Status.UNKNOWN and verdict.severity is Severity.REQUIRED
+        verdict for verdict in deciding if verdict.status is Status.UNKNOWN and verdict.severity is Severity.REQUIRED
     ]
     warned = [verdict for verdict in deciding if verdict.status is Status.WARN]
     if code == 130:
@@ -61,6 +59,8 @@ def _unproven(plan: Plan, verdicts: tuple[Verdict, ...]) -> str:
     wanted = {
         vantage_kind(verdict.vantage)
         for verdict in verdicts
-        if verdict.vantage and verdict.status is Status.UNKNOWN and verdict.vantage.partition("/")[0] in tuple(VantageKind)
+        if verdict.vantage
+        and verdict.status is Status.UNKNOWN
+        and verdict.vantage.partition("/")[0] in tuple(VantageKind)
     }
     return " and ".join(_PLURAL[kind] for kind in _CLUSTER if kind not in ran | wanted)

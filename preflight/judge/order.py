@@ -45,7 +45,8 @@ def _place(item: LeftOut, order: list[str], phases: dict[str, Phase]) -> int:
 
 def _left_out(item: LeftOut, taken: set[str]) -> Verdict:
     status = Status.UNKNOWN if item.status == Status.UNKNOWN else Status.SKIPPED
-    cause = (item.cause or "vantage.not-run") if status is Status.UNKNOWN else None
+    told = item.cause if item.cause in CAUSES else "vantage.not-run"
+    cause = told if status is Status.UNKNOWN else None
     return Verdict(
         check=_id(item, taken),
         requirement=item.requirement,

@@ -64,9 +64,7 @@ def for_packets(traffic: Traffic) -> tuple[Query, ...]:
     note = _note(traffic)
     return (
         Query(tool="Azure Firewall network rule log (KQL)", text=_kql("AZFWNetworkRule", firewall, columns, note)),
-        Query(
-            tool="VNet flow logs, traffic analytics (KQL)", text=_kql("NTANetAnalytics", flows, flow_columns, note)
-        ),
+        Query(tool="VNet flow logs, traffic analytics (KQL)", text=_kql("NTANetAnalytics", flows, flow_columns, note)),
     )
 
 
@@ -93,7 +91,7 @@ def _utc(time: datetime) -> str:
 
 def _among(column: str, values: tuple[str, ...], operator: str) -> str:
     safe = [value for value in dict.fromkeys(values) if _SAFE.fullmatch(value)][:_MOST]
-    quoted = ', '.join('"' + value + '"' for value in safe)
+    quoted = ", ".join('"' + value + '"' for value in safe)
     return f"{column} {operator} ({quoted})" if safe else ""
 
 

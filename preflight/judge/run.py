@@ -5,6 +5,7 @@ from preflight.judge import exitcode, findings, headline, order
 from preflight.judge.scene import Scene, moment
 from preflight.judge.verdicts import judge_task, untold
 from preflight.judge.walk import REAL, Tables
+from preflight.model.causes import CAUSES
 from preflight.model.observation import VantageFacts
 from preflight.model.plan import Check
 from preflight.model.run import Evidence, Run, Tool, Verdict
@@ -71,7 +72,7 @@ def _verdicts(evidence: Evidence, tables: Tables) -> dict[str, Verdict]:
 
 def _unseen(check: Check, facts: VantageFacts | None, evidence: Evidence) -> Verdict:
     """A planned check without an observation is unknown, never skipped and never passed."""
-    if facts is not None and facts.error_cause is not None:
+    if facts is not None and facts.error_cause in CAUSES:
         return untold(check, facts.error_cause, facts.error or f"{check.vantage} could not run")
     if evidence.interrupted:
         return untold(check, "check.interrupted", "the run was interrupted before this was observed")

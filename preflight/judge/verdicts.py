@@ -116,8 +116,10 @@ class _Court:
     def _owner(self, index: int) -> Check | None:
         return next((check for check in self.checks if owns(check, self.parts[index])), None)
 
-    def _failed(self, check: Check, index: int, judged: Outcome, *, mine: bool, own: list[tuple[int, Outcome]]) -> Ruling:
-        """The earliest requirement that owns the stage fails; later ones are blocked, unless that would hide something."""
+    def _failed(
+        self, check: Check, index: int, judged: Outcome, *, mine: bool, own: list[tuple[int, Outcome]]
+    ) -> Ruling:
+        """The earliest that owns the stage fails; later ones are blocked, unless that would hide a failure."""
         owner = self._owner(index) or self._heirs.setdefault(index, check)
         first = self._outcome(owner, index)
         parts = tuple(self.parts[i] for i, _ in own)
@@ -179,4 +181,3 @@ def _blocked(owner: Check, first: Outcome, parts: tuple[Slice, ...]) -> Ruling:
     cause = f" ({first.cause})" if first.cause is not None else ""
     reason = f"{owner.requirement} comes first{cause}"
     return Ruling(outcome=Outcome(status=Status.BLOCKED, reason=reason), blocked_by=owner, parts=parts)
-

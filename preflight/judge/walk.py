@@ -49,11 +49,7 @@ class Slice(NamedTuple):
 
 def slices(observation: Observation, checks: list[Check]) -> tuple[Slice, ...]:
     """All stages that apply, in order, then the steps that a check asks for and the probe did not begin."""
-    seen = [
-        Slice(hop.role, stage, hop)
-        for hop in observation.hops
-        for stage in applicable(hop, observation)
-    ]
+    seen = [Slice(hop.role, stage, hop) for hop in observation.hops for stage in applicable(hop, observation)]
     begun = [hop.role for hop in observation.hops]
     asked = dict.fromkeys(role for check in checks for role, _stage in map(split, check.judges))
     absent = [role for role in asked if not any(_belongs(other, role) for other in begun)]
@@ -79,15 +75,13 @@ def split(judges: str) -> tuple[str, Stage | None]:
 
 def owns(check: Check, part: Slice) -> bool:
     """Whether the check answers for a slice. Redirects belong to whoever owns the answer that redirected."""
-    for role, stage in map(split, check.judges):
-        if part.hop is None:
-            if part.role == role:
-                return True
-        elif part.role == role and stage in (None, part.stage):
-            return True
-        elif part.role != role and _belongs(part.role, role) and stage in (None, Stage.HTTP):
-            return True
-    return False
+    return any(_covers(role, stage, part) for role, stage in map(split, check.judges))
+
+
+def _covers(role: str, stage: Stage | None, part: Slice) -> bool:
+    if part.hop is None or part.role == role:
+        return part.role == role and (stage in (None, part.stage) or part.hop is None)
+    return _belongs(part.role, role) and stage in (None, Stage.HTTP)
 
 
 def outcome(check: Check, part: Slice, scene: Scene, tables: Tables) -> Outcome | None:

@@ -18,7 +18,7 @@ NODE_POOL = "demo"
 ENDPOINT_PATH = "/api/v1/service/sentiment/score"
 PROXY_PORT, DATABASE_PORT = 3128, 5432
 
-# What the stand-ins accept. They are worth nothing outside this process; the environment names variables, not values.
+# What the stand-ins accept. They are worth nothing outside this process.
 SECRETS = {
     "api_server_token": "lab-service-account-token",
     "registry_user": "preflight-pull",
@@ -155,6 +155,10 @@ STALE_ADDRESS = "203.0.113.200"  # the endpoint's old public load balancer: azur
 SPLIT_ADDRESS = "10.73.0.200"  # a private record where a public answer is expected
 SINKHOLE = "0.0.0.0"  # noqa: S104 - an answer of a DNS filter, nothing is bound to it
 SPARE = (STALE_ADDRESS, SPLIT_ADDRESS, SINKHOLE)
+
+# Kinds of vantages whose resolvers see the private zones. The workstation is a jump host in the network: where private
+# endpoints are expected, a laptop outside would rightly be told that it sees public ones.
+INSIDE = ("workstation", "node", "pod")
 
 # Source addresses that services report: inside the network, and the firewall's public one.
 SOURCES = {"workstation": "10.70.0.10", "node": "10.240.0.4", "pod": "10.244.1.7"}

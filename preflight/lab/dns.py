@@ -28,8 +28,11 @@ _MAX_UDP = 4096
 _TRIES = 20
 _ZONES = (
     "azmk8s.io", "azurecr.io", "azureml.ms", "azureml.net", "azure.com", "cloudapp.azure.com", "contoso.com",
-    "contoso.internal", "microsoft.com", "microsoftonline.com", "windows.net",
+    "contoso.internal", "mcr-msedge.net", "microsoft.com", "microsoftonline.com", "msidentity.com",
+    "trafficmanager.net", "windows.net",
 )  # fmt: skip
+
+_LINKS = frozenset(host.link for host in at.HOSTS)
 
 
 class Part(StrEnum):
@@ -63,7 +66,7 @@ class View:
 
     def __init__(self, vantage: str, effects: Effects, part: Part = Part.FIRST) -> None:
         self._vantage, self._effects, self._part = vantage, effects, part
-        self._private = vantage.partition("/")[0] != "workstation"
+        self._private = vantage.partition("/")[0] in at.INSIDE
 
     def respond(self, wire: bytes, *, tcp: bool) -> bytes:
         """The packet to send back; raises `Silence` or `Cut`."""
@@ -147,11 +150,18 @@ class View:
 
 def _with_soa(response: dns.message.Message, name: str) -> dns.message.Message:
     """A negative answer carries its zone's SOA (RFC 2308), except a filter's, which nobody signs."""
-    zone = next((zone for zone in _ZONES if name == zone or name.endswith("." + zone)), None)
+    zone = _zone(name)
     if zone and response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         text = f"ns1.{zone}. hostmaster.{zone}. 1 3600 300 2419200 {_TTL}"
         response.authority.append(dns.rrset.from_text(zone + ".", _TTL, "IN", "SOA", text))
     return response
+
+
+def _zone(name: str) -> str | None:
+    _, link, parent = name.partition(".privatelink.")
+    if link and name in _LINKS:
+        return f"privatelink.{parent}"
+    return next((zone for zone in _ZONES if name == zone or name.endswith("." + zone)), None)
 
 
 def _packed(query: dns.message.Message, response: dns.message.Message, *, tcp: bool) -> bytes:

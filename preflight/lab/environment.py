@@ -42,6 +42,7 @@ def _main(circumstances: Circumstances) -> str:
     return f"""\
 # The embedded Azure of preflight's lab: every name here is played by a process on this machine.
 schema_version = 1
+issuers = ["{ORGANISATION}"]  # stands in the name of every authority that plays a genuine one
 
 [environment]
 cloud = "AzureCloud"
@@ -52,7 +53,6 @@ network_model = "pod-subnet"
 outbound_type = "userDefinedRouting"
 token_authentication = true
 ca_file = "{CA_FILE}"
-issuers = ["{ORGANISATION}"]  # stands in the name of every authority that plays a genuine one
 resolvers = {_array(circumstances.resolvers)}"""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from preflight.failures import UsageFailure
-from preflight.lab.sites import SITES, WARNINGS, Site
+from preflight.lab.sites import SITES, Site, fails
 
 VANTAGES = ("workstation", "node/demo", "pod/demo")
 _KINDS = tuple(name.partition("/")[0] for name in VANTAGES)
@@ -31,9 +31,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 def _every(sites: Sequence[Site]) -> tuple[Fault, ...]:
     """In the table's order, each once."""
     faults = {
-        (site.requirement, cause): Fault(
-            requirement=site.requirement, cause=cause, fails=site.fails and cause not in WARNINGS
-        )
+        (site.requirement, cause): Fault(requirement=site.requirement, cause=cause, fails=fails(site, cause))
         for site in sites
         for cause in site.causes
     }

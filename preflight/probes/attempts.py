@@ -73,9 +73,7 @@ async def _run(attempt: Callable[[int, Cap], Awaitable[T]], number: int, cap: Ca
     return await attempt(number, cap)
 
 
-async def _until_settled(
-    tasks: list[asyncio.Task[T]], caps: tuple[Cap, ...], ambiguous: Callable[[T], bool]
-) -> None:
+async def _until_settled(tasks: list[asyncio.Task[T]], caps: tuple[Cap, ...], ambiguous: Callable[[T], bool]) -> None:
     """Waits for both, and ends the waiting of the other as soon as one is unambiguous."""
     pending = set(tasks)
     while pending:

@@ -159,6 +159,8 @@ class _Fan:
         assert self._wish is not None
         facts, stream = await tls.handshake(link.stream, self._wish.judge, self._wish.server_name, cap, self._clock)
         connection = msgspec.structs.replace(link.connection, tls=facts)
+        if stream is not None:
+            link.stream = None  # it belongs to the TLS stream now
         return self._own(Link(connection=connection, stream=stream))
 
     async def _complete_chain(self, place: int, address: str, link: Link) -> None:
@@ -170,9 +172,7 @@ class _Fan:
         _, stream = await tcp.connect(address, self._port, cap, self._clock, connect_to=self._connect_to)
         if stream is None:
             return
-        chain = certificates.read(
-            await tls.read_chain(stream, self._wish.server_name, self._wish.judge.alpn, cap)
-        )
+        chain = certificates.read(await tls.read_chain(stream, self._wish.server_name, self._wish.judge.alpn, cap))
         told = msgspec.structs.replace(facts, chain=chain, chain_source="second-handshake" if chain else None)
         link.connection = msgspec.structs.replace(link.connection, tls=told)
         self._note(place, (link,))

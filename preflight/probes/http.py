@@ -133,7 +133,9 @@ class Channel:
             self.close()
         return facts, answer
 
-    async def tunnel(self, sent: Sent, target: str, clock: Clock, redactor: Redactor) -> tuple[HttpFacts, Answer, ByteStream | None]:
+    async def tunnel(
+        self, sent: Sent, target: str, clock: Clock, redactor: Redactor
+    ) -> tuple[HttpFacts, Answer, ByteStream | None]:
         """CONNECT. The stream through the proxy when it agrees, otherwise what it said instead."""
         tunnels: list[ByteStream] = []
 
@@ -190,9 +192,7 @@ class Channel:
     def core_url(self, url: httpx.URL) -> httpcore.URL:
         """The request's URL as the connection wants it."""
         target = b"%s://%s%s" % (url.raw_scheme, url.netloc, url.raw_path) if self._absolute else url.raw_path
-        return httpcore.URL(
-            scheme=self._origin.scheme, host=self._origin.host, port=self._origin.port, target=target
-        )
+        return httpcore.URL(scheme=self._origin.scheme, host=self._origin.host, port=self._origin.port, target=target)
 
 
 class _Judged(httpx.AsyncBaseTransport):
@@ -247,7 +247,9 @@ def _told(error: Exception, wire: Wire, redactor: Redactor) -> tuple[str, str | 
         return "reset" if cut else "error", _errno(wire.broken), redactor.text(str(wire.broken), _MAX_DETAIL)
     if wire.ended:
         return "closed", None, redactor.text(str(error), _MAX_DETAIL)
-    if getattr(cause, "error_status_hint", None) == 431 or isinstance(cause or error, h2.exceptions.DenialOfServiceError):
+    if getattr(cause, "error_status_hint", None) == 431 or isinstance(
+        cause or error, h2.exceptions.DenialOfServiceError
+    ):
         return "too-large", None, redactor.text(str(error), _MAX_DETAIL)
     if isinstance(cause, h2.exceptions.H2Error):
         result = "malformed"  # httpcore blames itself for what the peer sent

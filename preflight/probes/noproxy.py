@@ -1,13 +1,14 @@
 """NO_PROXY as its readers understand it: Go, curl, Python and .NET differ, and each decides for its own consumer.
 
-Sources, read 2026-11:
-- Go (containerd, kubelet): golang.org/x/net/http/httpproxy, `config.useProxy` and `config.init`
-- curl: lib/noproxy.c (8.x) and the man page, section --noproxy
-- Python: `requests.utils.should_bypass_proxies` (requests 2.32), which most model code uses; urllib alone knows no CIDR
-- .NET: System.Net.Http `HttpEnvironmentProxy.IsMatchInBypassList` and `HttpEnvironmentProxy.GetBypassRules`
+Read from the sources in 2026-11:
+- Go (containerd, kubelet): golang.org/x/net/http/httpproxy, `config.init` and `config.useProxy`
+- curl 8: lib/noproxy.c, `Curl_check_noproxy`
+- Python: requests 2.34 `utils.should_bypass_proxies`, which goes on with `urllib.request.proxy_bypass_environment`
+- .NET: System.Net.Http `HttpEnvironmentProxy.IsMatchInBypassList`; "asterisks are not supported" (HttpClient.DefaultProxy)
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -16,98 +17,115 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def applies(no_proxy: str, host: str, port: int, semantics: str = "go") -> bool:
     """Whether the list exempts the host: true means that the connection bypasses the proxy.
 
-    `semantics` is "go", "curl", "python" or "dotnet". Names are never looked up: no reader does that.
+    `semantics` is "go", "curl", "python" or "dotnet". No reader looks a name up, so neither does this: a network in
+    the list speaks of literal addresses only.
     """
-    plain = host.lower().removeprefix("[").removesuffix("]").removesuffix(".")
-    address = _address(plain)
-    if semantics == "go" and (plain == "localhost" or (address is not None and address.is_loopback)):
+    plain = _plain(host)
+    if semantics == "go" and (plain == "localhost" or _is_loopback(plain)):
         return True
-    matches = _RULES[semantics]
-    return any(matches(entry, plain, port, address) for entry in _entries(no_proxy, semantics))
+    return _READERS[semantics](no_proxy.lower(), plain, port)
 
 
 def disagreements(no_proxy: str, hosts: Iterable[str], port: int = 443) -> tuple[str, ...]:
     """A sentence for each entry that one reader applies to one of the hosts and another does not."""
-    notices = []
-    for entry in dict.fromkeys(_entries(no_proxy, "python")):
-        for host in dict.fromkeys(hosts):
-            views = {reader: applies(entry, host, port, reader) for reader in _RULES}
-            if len(set(views.values())) > 1:
-                bypass = " and ".join(_NAMES[reader] for reader, view in views.items() if view)
-                proxied = " and ".join(_NAMES[reader] for reader, view in views.items() if not view)
-                notices.append(
-                    f'NO_PROXY entry "{entry}" is read differently for {host}: {bypass} bypass the proxy, {proxied} use it'
-                )
-                break  # one host is enough to show it
-    return tuple(notices)
+    entries = [entry for part in re.split(r"[,\s]+", no_proxy) if (entry := part.strip())]
+    notices = (_disagreement(entry, hosts, port, alone=len(entries) == 1) for entry in dict.fromkeys(entries))
+    return tuple(notice for notice in notices if notice)
 
 
-def _entries(no_proxy: str, semantics: str) -> list[str]:
-    """curl also separates by spaces; the others trim them."""
-    text = no_proxy.replace(" ", ",") if semantics in {"curl", "python"} else no_proxy
-    return [entry for part in text.split(",") if (entry := part.strip().lower())]
+def _disagreement(entry: str, hosts: Iterable[str], port: int, *, alone: bool) -> str | None:
+    """One host is enough to show it. For curl and Python "*" is everything only when nothing else is in the list."""
+    text = entry.lower() if alone else f"{entry.lower()},"
+    for host in hosts:
+        views = {reader: read(text, _plain(host), port) for reader, read in _READERS.items()}
+        if len(set(views.values())) > 1:
+            bypass = " and ".join(_NAMES[reader] for reader, view in views.items() if view)
+            proxied = " and ".join(_NAMES[reader] for reader, view in views.items() if not view)
+            return f'NO_PROXY entry "{entry}" is read differently for {host}: exempt for {bypass}, not for {proxied}'
+    return None
 
 
-def _go(entry: str, host: str, port: int, address: _Address | None) -> bool:
-    """A name matches itself and what is below it, ".name" and "*.name" only what is below; CIDR and port are known."""
+def _go(no_proxy: str, host: str, port: int) -> bool:
+    """A name is itself and what is below it; ".name" and "*.name" only what is below; networks and ports are known."""
+    return any(_go_entry(entry, host, port) for entry in _by_comma(no_proxy))
+
+
+def _go_entry(entry: str, host: str, port: int) -> bool:
     if entry == "*":
         return True
-    network = _network(entry) if "/" in entry else None
+    address, network = _address(host), _network(entry)
     if network is not None:
         return address is not None and address in network
-    entry, entry_port = _with_port(entry)
-    if entry_port is not None and entry_port != port:
+    name, wanted_port = _with_port(entry)
+    if not name or wanted_port not in (None, port):
         return False
-    literal = _address(entry)
-    if literal is not None:
-        return address == literal
-    if address is not None or not entry:
-        return False
-    entry = entry.removeprefix("*") if entry.startswith("*.") else entry
-    return host.endswith(entry) if entry.startswith(".") else host == entry or host.endswith(f".{entry}")
+    if (literal := _address(name)) is not None:
+        return literal == address
+    below = name[1:] if name.startswith("*.") else name
+    return host.endswith(below) if below.startswith(".") else host == below or host.endswith(f".{below}")
 
 
-def _curl(entry: str, host: str, port: int, address: _Address | None) -> bool:  # noqa: ARG001 - ports are not known to curl
-    """A leading dot means nothing; "*" alone is everything; CIDR for addresses (7.86 and newer); no ports."""
-    if entry == "*":
+def _curl(no_proxy: str, host: str, port: int) -> bool:  # noqa: ARG001 - curl knows no ports
+    """A leading dot means nothing; networks for literal addresses; "*" only alone; a blank without comma ends the list."""
+    if no_proxy == "*":
         return True
+    address = _address(host)
+    for part in no_proxy.split(","):
+        words = part.split()
+        if words and _curl_entry(words[0], host, address):
+            return True
+        if len(words) > 1:
+            return False
+    return False
+
+
+def _curl_entry(entry: str, host: str, address: _Address | None) -> bool:
     if address is not None:
-        network = _network(entry.removeprefix("[").removesuffix("]"))
+        network = _network(entry if "/" in entry else f"{entry}/{address.max_prefixlen}")
         return network is not None and address in network
-    entry = entry.removeprefix(".").removesuffix(".")
-    return bool(entry) and (host == entry or host.endswith(f".{entry}"))
+    name = entry.removesuffix(".").removeprefix(".")
+    return bool(name) and (host == name or host.endswith(f".{name}"))
 
 
-def _python(entry: str, host: str, port: int, address: _Address | None) -> bool:
-    """requests: a plain suffix of the host or of host:port for names; CIDR and equality for IPv4; urllib: "*" alone."""
-    if entry == "*":
+def _python(no_proxy: str, host: str, port: int) -> bool:
+    """A name, dotted or not, is itself and what is below it; networks for IPv4; "*" only alone; unusual ports count."""
+    if no_proxy == "*":
         return True
-    if isinstance(address, ipaddress.IPv4Address):
-        network = _network(entry) if "/" in entry else None
-        return address in network if network is not None else host == entry
-    # urllib.request.proxy_bypass_environment, which requests asks as well, puts a dot in front of the entry.
-    suffix = entry.removeprefix(".")
-    with_port = f"{host}:{port}"
-    return host.endswith(entry) or with_port.endswith(entry) or host == suffix or host.endswith(f".{suffix}")
+    address = _address(host)
+    forms = [host] if port in {80, 443} else [host, f"{host}:{port}"]  # a default port does not stand in the URL
+    for entry in _by_comma(no_proxy):
+        network = _network(entry)
+        if isinstance(address, ipaddress.IPv4Address) and network is not None and address in network:
+            return True
+        name = entry.lstrip(".")
+        if any(form == name or form.endswith(f".{name}") for form in forms):
+            return True
+    return False
 
 
-def _dotnet(entry: str, host: str, port: int, address: _Address | None) -> bool:  # noqa: ARG001 - neither is known to .NET
-    """An exact name, or ".name" and "*.name" for what is below it; "*" is everything; neither CIDR nor ports."""
-    if entry == "*":
-        return True
-    if entry.startswith(("*.", ".")):
-        suffix = entry.removeprefix("*")
-        return host.endswith(suffix) or host == suffix.removeprefix(".")
-    return host == entry
+def _dotnet(no_proxy: str, host: str, port: int) -> bool:  # noqa: ARG001 - .NET knows no ports
+    """An exact name; ".name" is the name and what is below it; neither asterisks nor networks nor ports."""
+    return any(
+        host == entry or (entry.startswith(".") and (host.endswith(entry) or host == entry[1:]))
+        for entry in _by_comma(no_proxy)
+    )
 
 
-_RULES: dict[str, Callable[[str, str, int, _Address | None], bool]] = {
-    "go": _go,
-    "curl": _curl,
-    "python": _python,
-    "dotnet": _dotnet,
-}
+_READERS: dict[str, Callable[[str, str, int], bool]] = {"go": _go, "curl": _curl, "python": _python, "dotnet": _dotnet}
 _NAMES = {"go": "Go", "curl": "curl", "python": "Python", "dotnet": ".NET"}
+
+
+def _plain(host: str) -> str:
+    return host.lower().removeprefix("[").removesuffix("]").removesuffix(".")
+
+
+def _by_comma(no_proxy: str) -> list[str]:
+    return [entry for part in no_proxy.split(",") if (entry := part.strip())]
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return address is not None and address.is_loopback
 
 
 def _address(text: str) -> _Address | None:
@@ -118,8 +136,9 @@ def _address(text: str) -> _Address | None:
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """A network in CIDR notation; a single address is none."""
     try:
-        return ipaddress.ip_network(text, strict=False)
+        return ipaddress.ip_network(text, strict=False) if "/" in text else None
     except ValueError:
         return None
 
@@ -128,6 +147,6 @@ def _with_port(entry: str) -> tuple[str, int | None]:
     """Splits "name:8080" and "[::1]:8080"; a bare IPv6 address has no port."""
     if entry.startswith("["):
         host, _, rest = entry[1:].partition("]")
-        return host, int(rest[1:]) if rest[1:].isdigit() else None
+        return host, int(rest[1:]) if rest[1:].isdecimal() else None
     host, colon, port = entry.rpartition(":")
-    return (host, int(port)) if colon and port.isdigit() and ":" not in host else (entry, None)
+    return (host, int(port)) if colon and port.isdecimal() and ":" not in host else (entry, None)

@@ -46,7 +46,9 @@ class Redactor:
     def __init__(self, secrets: Secrets, more: Iterable[str] = ()) -> None:
         values = {secret.reveal() for name, secret in secrets.items() if name not in _PUBLIC_CREDENTIALS} | set(more)
         echoes = {echo for value in values for echo in _echoes(value) if len(echo) >= _SHORTEST_SECRET}
-        self._values = re.compile("|".join(re.escape(echo) for echo in sorted(echoes, key=len, reverse=True)) or r"(?!)")
+        self._values = re.compile(
+            "|".join(re.escape(echo) for echo in sorted(echoes, key=len, reverse=True)) or r"(?!)"
+        )
 
     def text(self, text: str, limit: int = MAX_TEXT) -> str:
         """Bounded text without secrets. They are taken out first, so that no half of one survives at the cut."""

@@ -49,7 +49,9 @@ class Resolvers:
         """The facts of a name (or a literal address), with times on `clock`."""
         address = names.literal(host)
         if address is not None:
-            return DnsFacts(name=host, system=SystemLookup(result="literal", addresses=(address,)), addresses=(address,))
+            return DnsFacts(
+                name=host, system=SystemLookup(result="literal", addresses=(address,)), addresses=(address,)
+            )
         name = names.ascii_name(host)
         if name is None:
             return _illegal(host, self._servers, clock)

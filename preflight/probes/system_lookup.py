@@ -59,9 +59,7 @@ class _Threads:
 _THREADS = _Threads()
 
 
-async def look_up(
-    name: str, cap: Cap, *, hosts_file: Path = HOSTS_FILE, lookup: Lookup = _getaddrinfo
-) -> SystemLookup:
+async def look_up(name: str, cap: Cap, *, hosts_file: Path = HOSTS_FILE, lookup: Lookup = _getaddrinfo) -> SystemLookup:
     """What getaddrinfo says about the name, and what the hosts file has for it."""
     clock = Clock()
     hosts = from_hosts_file(name, hosts_file)
@@ -99,7 +97,7 @@ async def _in_thread(lookup: Lookup, name: str) -> list[str]:
 
 
 def _error_name(failure: Exception) -> str:
-    """"EAI_NONAME", "EAI_AGAIN", ...; aliases of the same number are one name everywhere."""
+    """ "EAI_NONAME", "EAI_AGAIN", ...; aliases of the same number are one name everywhere."""
     if not isinstance(failure, socket.gaierror):
         return type(failure).__name__
     known = {getattr(socket, name): name for name in sorted(dir(socket), reverse=True) if name.startswith("EAI_")}

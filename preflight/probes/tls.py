@@ -140,7 +140,11 @@ async def handshake(
     except EOFError:
         told = {"result": "closed"}
     except OSError as error:
-        told = {"result": "reset" if error.errno in _CUT else "error", "errno": _errno(error), "detail": str(error)[:200]}
+        told = {
+            "result": "reset" if error.errno in _CUT else "error",
+            "errno": _errno(error),
+            "detail": str(error)[:200],
+        }
     except ValueError as error:  # UnicodeError among them: what the ssl module says to an impossible name
         told = {"result": "error", "detail": f"not a legal server name: {error}"[:200]}
     except BaseException:

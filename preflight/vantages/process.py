@@ -8,10 +8,10 @@ import sys
 import msgspec
 
 from preflight import __version__
-from preflight.model.observation import Observation, ResolverFacts, VantageFacts
+from preflight.model.observation import ResolverFacts, VantageFacts
 from preflight.model.plan import VantagePlan
 from preflight.model.secret import Secrets
-from preflight.runner import utc_now
+from preflight.probes.clock import utc_now
 from preflight.vantages import protocol
 from preflight.vantages.agent import secrets_to
 from preflight.vantages.base import Emit

@@ -1,4 +1,4 @@
-"""A plain client for the lab: real DNS from the vantage's own server, real TLS with the lab's authorities, no part of preflight."""
+"""A plain client for the lab: real DNS from the vantage's own server, real TLS with the lab's authorities."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -20,11 +20,11 @@ class Client:
     lab: Lab
     vantage: str
 
-    async def ask(self, name: str, rtype: str = "A", *, tcp: bool = False, server: int = 0, timeout: float = 2.0):
+    async def ask(self, name: str, rtype: str = "A", *, tcp: bool = False, server: int = 0, wait: float = 2.0):
         address, _, port = self.lab.mappings[self.vantage].nameservers[server].rpartition(":")
         query = dns.message.make_query(name, rtype)
         send = dns.asyncquery.tcp if tcp else dns.asyncquery.udp
-        return await send(query, address, port=int(port), timeout=timeout)
+        return await send(query, address, port=int(port), timeout=wait)
 
     async def addresses(self, name: str) -> list[str]:
         answer = await self.ask(name)
@@ -65,3 +65,8 @@ async def azure() -> AsyncIterator[Lab]:
 @pytest.fixture
 async def node(azure: Lab) -> Client:
     return Client(azure, "node/demo")
+
+
+@pytest.fixture
+def client_at():
+    return Client

@@ -92,9 +92,7 @@ async def test_a_data_host_answers_400_on_its_root(node):
 )
 async def test_blob_storage(node, path, signed, status, code):
     mark = "&" if "?" in path else "?"
-    answer = await node.get(
-        f"https://{at.BLOB.name}{path}" + (mark + at.SECRETS["storage_sas"] if signed else "")
-    )
+    answer = await node.get(f"https://{at.BLOB.name}{path}" + (mark + at.SECRETS["storage_sas"] if signed else ""))
     assert (answer.status, headers(answer).get("x-ms-error-code")) == (status, code)
     assert "x-ms-request-id" in headers(answer)
     assert code is None or f"<Code>{code}</Code>" in answer.content.decode()

@@ -9,7 +9,7 @@ _CODE = re.compile(rb"<(?:[A-Za-z]+:)?[Cc]ode>\s*([A-Za-z0-9]{1,80})\s*</")
 _MESSAGE = re.compile(rb"<(?:[A-Za-z]+:)?[Mm]essage[^<>]{0,100}>([^<]{1,600})</")
 _DECLARATION = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _ADDRESS = re.compile(
-    r"(?<![0-9A-Za-z.:])((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f:]{2,39}:[0-9A-Fa-f:.]{1,39})(?![0-9A-Za-z:])"
+    r"(?<![\w.:])((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?!\.?[\w:])"
 )
 _XML_LIMIT, _JSON_LIMIT = 16_384, 8 * 1024 * 1024
 MESSAGE_LIMIT = 240

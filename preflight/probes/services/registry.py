@@ -76,7 +76,12 @@ def _realm_facts(task: Task, realm: str) -> dict[str, str]:
         host, port = (parts.hostname or "").lower(), parts.port or 443
     except ValueError:
         return {"realm": "invalid"}
-    if parts.scheme != "https" or not host or parts.username is not None or not realm.isascii():
+    if (
+        parts.scheme != "https"
+        or not host
+        or parts.username is not None
+        or not (realm.isascii() and realm.isprintable())
+    ):
         return {"realm": "invalid", "realm_host": text(host, 255)}
     own = (host, port) == (task.target.host.lower(), task.target.port) or host == task.params.get("token_host")
     return {"realm": "own" if own else "foreign", "realm_host": text(host, 255)}

@@ -1,0 +1,212 @@
+"""Verdicts into findings: one thing to change each, with evidence, doubt, candidates, queries and how to verify."""
+
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from preflight.judge import attribution, queries, remedies
+from preflight.judge.attribution import View
+from preflight.judge.cases import Case, cases
+from preflight.judge.grouping import Group, groups
+from preflight.judge.scene import listed
+from preflight.model.causes import CAUSES
+from preflight.model.environment import NetworkModel
+from preflight.model.run import Candidate, Evidence, Finding, Query, Verdict
+from preflight.model.vocabulary import Confidence, Owner, Status, VantageKind, vantage_kind
+
+_MOST_LINES = 8
+
+# What the evidence itself proves needs no more; these say what somebody else would have to confirm.
+_LIKELY = {
+    "dns.rebind-filtered": "the private address at the authoritative server, beside the resolver's answer",
+    "dns.privatelink-public-answer": "what the zone's network links and the resolver's forwarders are",
+    "dns.timeout": "the same query from the resolver's own network",
+    "tcp.timeout": "a log line or a rule that denies it, or Azure's own effective rules",
+    "tcp.refused": "whether the address is still the service's",
+    "tcp.reset": "a capture at both ends",
+    "route.unreachable": "effective routes of the source",
+    "route.prohibited": "the device that sent the message: its address in a capture, or the local firewall's rules",
+    "tls.reset-after-hello": "the firewall's application rule log for the name at that time",
+    "tls.closed": "the firewall's application rule log for the name at that time",
+    "tls.timeout": "the firewall's log, or the same with a clamped MSS",
+    "tls.not-tls": "who owns the address that answered",
+    "tls.wrong-name": "who owns the address that answered",
+    "tls.incomplete-chain": "the chain as seen from a network without inspection",
+    "http.timeout": "the service's health at that time",
+    "http.reset": "the service's own log: did the request arrive?",
+    "storage.denied-by-network": "the account's networkRuleSet (az storage account show)",
+    "kube.source-denied": "the cluster's authorizedIpRanges (az aks show)",
+    "path.firewall-resolved-public": "what the firewall's DNS answers for the name",
+    "registry.no-challenge": "what publicNetworkAccess of the registry is, and whose the address is",
+}
+
+
+def find(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple[Finding, ...]:
+    """All findings, heaviest first."""
+    found = groups(cases(evidence, verdicts), verdicts)
+    return tuple(_finding(str(number), group, evidence, verdicts) for number, group in enumerate(found, start=1))
+
+
+def _finding(number: str, group: Group, evidence: Evidence, verdicts: tuple[Verdict, ...]) -> Finding:
+    view = _view(group, evidence.environment, verdicts)
+    cause = CAUSES[group.cause]
+    sure = _confidence(group, view)
+    title = remedies.title(group.cause, _words(group, view))
+    clue = attribution.clue(view)
+    return Finding(
+        id=number,
+        cause=group.cause,
+        owner=cause.owner,
+        severity=group.severity,
+        status=group.status,
+        title=title,
+        change=_change(title, group, view),
+        why=(*_why(group), *([clue] if clue else [])),
+        contradicts=attribution.contradicts(view),
+        confidence=sure,
+        settle=_settle(group, view) if sure is not Confidence.PROVEN else "",
+        candidates=_candidates(group, view, sure),
+        queries=_queries(group, view),
+        verify=_verify(group, verdicts),
+        checks=group.checks,
+        targets=tuple(dict.fromkeys(case.verdict.target for case in group.cases if case.verdict.target)),
+        vantages=group.vantages,
+    )
+
+
+def _view(group: Group, environment: dict[str, Any], verdicts: tuple[Verdict, ...]) -> View:
+    """Where the same requirements on the same targets hold, comparison evidence included."""
+    mine = {(case.verdict.requirement, case.verdict.target) for case in group.cases}
+    failing = group.vantages
+    others = [v for v in verdicts if (v.requirement, v.target) in mine and v.vantage and v.vantage not in failing]
+    held = (Status.PASS, Status.WARN)
+    bad = {v.vantage for v in others if v.status not in held or v.cause == group.cause}
+    return View(
+        cause=group.cause,
+        failing=failing,
+        working=tuple(dict.fromkeys(v.vantage for v in others if v.vantage not in bad)),
+        inside=all(case.inside for case in group.cases),
+        model=attribution.network_model(environment),
+        subnets=attribution.subnets(environment, failing),
+    )
+
+
+def _confidence(group: Group, view: View) -> Confidence:
+    if any(case.device for case in group.cases) or group.cause not in _LIKELY:
+        return Confidence.PROVEN
+    return attribution.confidence(view, Confidence.LIKELY)
+
+
+def _candidates(group: Group, view: View, sure: Confidence) -> tuple[Candidate, ...]:
+    """A device that named itself needs no candidates."""
+    return (
+        () if sure is Confidence.PROVEN and any(case.device for case in group.cases) else attribution.candidates(view)
+    )
+
+
+def _settle(group: Group, view: View) -> str:
+    ranked = attribution.candidates(view)
+    return ranked[0].settle if ranked else _LIKELY.get(group.cause, "")
+
+
+def _words(group: Group, view: View) -> remedies.Words:
+    def of(values: list[str], otherwise: str) -> str:
+        return listed([value for value in values if value], most=3) or otherwise
+
+    every = group.cases
+    return remedies.Words(
+        who=of([_who(vantage, every, view) for vantage in group.vantages], "the places that need it"),
+        hosts=of([case.allow or case.host for case in every], "the targets"),
+        ports=of([str(case.port) for case in every if case.port], "443"),
+        servers=of([server for case in every for server in case.servers], "the DNS server"),
+        zone=of([case.zone for case in every], "the zone"),
+        issuer=of([f"'{case.issuer}'" for case in every if case.issuer], "the inspecting authority"),
+        device=of([case.device for case in every], "the device that answers"),
+        proxy=of([case.proxy for case in every], "the proxy"),
+    )
+
+
+def _who(vantage: str, every: tuple[Case, ...], view: View) -> str:
+    """The place, with the address that it sent from where the network sees that address."""
+    sources = [source for case in every if case.vantage == vantage for source in case.sources]
+    outside = [source for source in sources if source not in ("127.0.0.1", "::1")]
+    return f"{vantage} ({listed(outside, most=2)})" if outside and not _hidden(vantage, view) else vantage
+
+
+def _hidden(vantage: str, view: View) -> bool:
+    """Pods of overlay and kubenet networks are seen by their node's address."""
+    translated = view.model in (NetworkModel.OVERLAY, NetworkModel.KUBENET)
+    return translated and vantage_kind(vantage) is VantageKind.POD
+
+
+def _change(title: str, group: Group, view: View) -> str:
+    """A ticket's text: what, from where, to what, when seen, what it breaks."""
+    cause, every = CAUSES[group.cause], group.cases
+    targets = listed([_destination(case) for case in every], most=20)
+    lines = [
+        f"{title}.",
+        f"Cause: {group.cause}. {cause.meaning}",
+        f"First step: {cause.remedy}",
+        f"From: {listed([_who(vantage, every, view) for vantage in group.vantages], most=20)}"
+        if group.vantages
+        else "",
+        f"To: {targets}" if targets else "",
+        f"Seen: {min(time for case in every for time in case.times)}" if any(case.times for case in every) else "",
+        f"Without it: {' '.join(dict.fromkeys(case.breaks for case in every if case.breaks))}",
+    ]
+    return "\n".join(line for line in lines if line and not line.endswith(": "))
+
+
+def _destination(case: Case) -> str:
+    port = f" TCP {case.port}" if case.port else ""
+    addresses = f" ({listed(case.addresses)})" if case.addresses and case.addresses != (case.host,) else ""
+    return f"{case.host}{port}{addresses}" if case.host else ""
+
+
+def _why(group: Group) -> tuple[str, ...]:
+    lines = [f"{case.vantage}: {case.verdict.reason}" if case.vantage else case.verdict.reason for case in group.cases]
+    unique = [line for line in dict.fromkeys(lines) if line]
+    more = len(unique) - _MOST_LINES
+    return (*unique[:_MOST_LINES], *([f"and {more} more like these"] if more > 0 else []))
+
+
+def _queries(group: Group, view: View) -> tuple[Query, ...]:
+    """Only where a network team's log can show it."""
+    kind = _LOGS.get(group.cause) or (queries.for_names if group.cause.startswith("dns.") else None)
+    every = group.cases
+    if kind is None or not any(case.times for case in every) or CAUSES[group.cause].owner is Owner.IDENTITY:
+        return ()
+    return kind(
+        queries.Traffic(
+            times=tuple(time for case in every for time in case.times),
+            sources=tuple(dict.fromkeys(source for case in every for source in case.sources)),
+            destinations=tuple(dict.fromkeys(address for case in every for address in case.addresses)),
+            ports=tuple(case.port for case in every if case.port),
+            names=tuple(dict.fromkeys(case.host for case in every)),
+            hidden=any(_hidden(vantage, view) for vantage in group.vantages),
+        )
+    )
+
+
+def _both(traffic: queries.Traffic) -> tuple[Query, ...]:
+    return (*queries.for_server_names(traffic), *queries.for_packets(traffic))
+
+
+_LOGS: dict[str, Callable[[queries.Traffic], tuple[Query, ...]]] = {
+    **dict.fromkeys(("tcp.timeout", "tcp.refused", "tcp.reset"), queries.for_packets),
+    **dict.fromkeys(("route.unreachable", "route.prohibited", "http.stalled"), queries.for_packets),
+    **dict.fromkeys(("tls.reset-after-hello", "tls.closed", "tls.intercepted", "tls.alert"), queries.for_server_names),
+    **dict.fromkeys(("http.block-page", "kube.sni-missing", "proxy.denied"), queries.for_server_names),
+    **dict.fromkeys(("tls.timeout", "tls.not-tls", "tls.wrong-name", "http.reset", "http.timeout"), _both),
+    **dict.fromkeys(("registry.denied-by-network", "storage.denied-by-network"), _both),
+    **dict.fromkeys(("kube.source-denied", "path.firewall-resolved-public", "proxy.unreachable"), _both),
+}
+
+
+def _verify(group: Group, verdicts: tuple[Verdict, ...]) -> str:
+    """The narrowest run that shows that it is fixed."""
+    wanted = [verdict for verdict in verdicts if verdict.check in group.checks]
+    only = " ".join(f"--only {shlex.quote(name)}" for name in dict.fromkeys(v.requirement for v in wanted))
+    places = list(dict.fromkeys(v.vantage for v in wanted if v.vantage))
+    where = f" --vantage {shlex.quote(','.join(places))}" if places else ""
+    return f"preflight run {only}{where}"

@@ -1,0 +1,116 @@
+"""Which verdicts one finding explains: same cause, and the same thing to change. Order is kept."""
+
+from collections.abc import Hashable
+
+import msgspec
+
+from preflight.judge.cases import Case
+from preflight.model.run import Verdict
+from preflight.model.vocabulary import Severity, Status
+
+_BY_SERVERS = {
+    "dns.timeout",
+    "dns.refused",
+    "dns.servfail",
+    "dns.tcp-blocked",
+    "dns.malformed",
+    "dns.server-dead",
+    "dns.aaaa-failing",
+    "dns.inconsistent",
+}
+_BY_ZONE = {
+    "dns.nxdomain",
+    "dns.nodata",
+    "dns.rebind-filtered",
+    "dns.privatelink-public-answer",
+    "dns.privatelink-record-missing",
+    "dns.public-when-private-expected",
+    "dns.private-when-public-expected",
+}
+_BY_PROXY = {"proxy.unresolved", "proxy.unreachable", "proxy.auth-required", "proxy.denied", "proxy.failed"}
+_BY_PLACES = {
+    "tcp.timeout",
+    "tcp.reset",
+    "route.unreachable",
+    "route.prohibited",
+    "tls.reset-after-hello",
+    "tls.closed",
+    "tls.timeout",
+    "http.stalled",
+}
+_BY_VANTAGE = {"dns.no-resolver", "vantage.not-run", "vantage.incomplete"}
+_ALONE = {"dns.sinkhole", "check.deadline", "check.interrupted", "preflight.internal", "path.firewall-resolved-public"}
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to change: its cases and the ids of every verdict that it explains."""
+
+    cases: tuple[Case, ...]
+    checks: tuple[str, ...]
+
+    @property
+    def cause(self) -> str:
+        """The same for all."""
+        return self.cases[0].cause
+
+    @property
+    def status(self) -> Status:
+        """The worst of its verdicts."""
+        statuses = {case.verdict.status for case in self.cases}
+        return next(status for status in (Status.FAIL, Status.UNKNOWN, Status.WARN) if status in statuses)
+
+    @property
+    def severity(self) -> Severity:
+        """Required when it keeps the run from passing."""
+        needed = (
+            case.verdict.status is Status.FAIL
+            or (case.verdict.status is Status.UNKNOWN and case.verdict.severity is Severity.REQUIRED)
+            for case in self.cases
+        )
+        return Severity.REQUIRED if any(needed) else Severity.RECOMMENDED
+
+    @property
+    def vantages(self) -> tuple[str, ...]:
+        """Where it was seen."""
+        return tuple(dict.fromkeys(case.vantage for case in self.cases if case.vantage))
+
+
+def groups(cases: list[Case], verdicts: tuple[Verdict, ...]) -> list[Group]:
+    """Heaviest first: failures, then what could not be told, then warnings; then by how much they explain."""
+    places: dict[tuple[str, str], set[str]] = {}
+    for case in cases:
+        places.setdefault((case.cause, case.host), set()).add(case.vantage)
+    collected: dict[Hashable, list[Case]] = {}
+    for case in cases:
+        collected.setdefault(_key(case, places), []).append(case)
+    found = [_group(tuple(members), verdicts) for members in collected.values()]
+    rank = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.WARN: 2}
+    return sorted(
+        found, key=lambda group: (rank[group.status], group.severity is not Severity.REQUIRED, -len(group.checks))
+    )
+
+
+def _group(members: tuple[Case, ...], verdicts: tuple[Verdict, ...]) -> Group:
+    ids = {case.verdict.check for case in members}
+    explained = tuple(v.check for v in verdicts if v.check in ids or (v.decides and v.blocked_by in ids))
+    return Group(cases=members, checks=explained)
+
+
+def _key(case: Case, places: dict[tuple[str, str], set[str]]) -> Hashable:
+    """What would be changed at once."""
+    cause = case.cause
+    if cause in _BY_SERVERS:
+        return cause, case.servers or case.vantage
+    if cause in _BY_ZONE:
+        return cause, case.zone or case.host
+    if cause in _BY_PROXY:
+        return cause, case.proxy
+    if cause in _BY_PLACES:
+        return cause, frozenset(places[cause, case.host]), case.inside
+    if cause in _BY_VANTAGE:
+        return cause, case.vantage
+    if cause == "tls.intercepted":
+        return cause, case.issuer
+    if cause == "http.block-page" and case.device:
+        return cause, case.device
+    return cause if cause in _ALONE else (cause, case.host)
