@@ -23,7 +23,7 @@ def new_run_id() -> str:
 
 
 class Session:
-    """One run. `evidence()` may be called at any time: after an interruption it holds whatever was observed until then."""
+    """One run. `evidence()` may be called at any time: after an interruption it holds whatever was observed so far."""
 
     def __init__(self, plan: Plan, plans: Mapping[str, VantagePlan], *, run_id: str) -> None:
         self._plan, self._plans, self._run_id = plan, plans, run_id

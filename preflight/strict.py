@@ -17,7 +17,7 @@ Fault = tuple[str, str]  # what was found ("is a URL"), and what would be right
 Rule = Callable[[Any], Fault | None]
 
 _INDEX = re.compile(r"\[[^\]]*\]")
-_USERINFO = re.compile(r"(://)[^/\s@]*@")
+_USERINFO = re.compile(r"(^|://)\S*@")  # too much rather than too little: passwords may hold any character
 _SECRET_QUERY = re.compile(
     r"([?&;](?:sig|signature|code|key|api[-_]?key|token|access_token|password|secret|subscription-key)=)[^&;\s\"]+",
     re.IGNORECASE,
@@ -42,8 +42,13 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = json.dumps(masked(value), ensure_ascii=False) if isinstance(value, str) else masked(str(value))
-    safe = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+    safe = printable(text)
     return safe if len(safe) <= 80 else f"{safe[:76]}…{safe[-1] if isinstance(value, str) else ''}"
+
+
+def printable(text: str) -> str:
+    """The text without characters that a terminal would act on."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
@@ -68,8 +73,14 @@ class Reader:
         names: Mapping[str, str] | None = None,
         moved: Mapping[str, str] | None = None,
     ) -> None:
-        """`place` gives the text before a problem for a key, `names` the field that names an element of a list of
-        tables (`storage` -> `account`), `moved` what to say for keys that people write in the wrong table."""
+        """A reader without problems yet.
+
+        Args:
+            place: the text before a problem, for a key.
+            rules: key -> rule for its values.
+            names: list of tables -> the field that names an element (`storage` -> `account`).
+            moved: what to say for keys that people write in the wrong table; "KEY?" for one that is missing.
+        """
         self._place = place
         self._rules = rules or {}
         self._names = names or {}
@@ -79,7 +90,7 @@ class Reader:
 
     def report(self, key: str, found: str, right: str) -> None:
         """One more mistake."""
-        self.problems.append(f"{self._place(key)}: {found}\n  {right}")
+        self.problems.append(f"{printable(self._place(key)[:300])}: {printable(found)}\n  {printable(masked(right))}")
         self.keys.append(key)
 
     def spoilt(self, key: str) -> bool:

@@ -22,7 +22,8 @@ HELP = ("<!-- help:begin -->", "<!-- help:end -->")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
-_COMMAND = re.compile(r"(?:^[ $]*|`|-- )(?:\.venv/bin/)?preflight((?: +[^\s`|>#]+)*)", re.MULTILINE)
+_CODE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
+_COMMAND = re.compile(r"(?:^|[\s/])preflight((?: +[^\s|>#]+)*)")
 _PATTERN = re.compile(r"--(?:only|skip)[ =]+'([^']+)'")
 
 
@@ -57,20 +58,30 @@ def links(page: Path, text: str) -> Iterator[str]:
 
 
 def commands(text: str) -> Iterator[str]:
-    """Commands and options that do not exist."""
-    context = click.Context(cli)
-    for mention in _COMMAND.findall(text):
-        command: click.Command = cli
-        for word in mention.replace(",", " ").split():
-            bare = word.strip(".;:()'\"").partition("=")[0]
-            if isinstance(command, click.Group) and re.fullmatch(r"[a-z]+", bare):
-                found = command.get_command(context, bare)
-                if found is None:
-                    yield f"`preflight{mention}`: there is no command {bare!r}"
-                    break
-                command = found
-            elif re.fullmatch(r"--?[a-z][a-z-]*", bare) and bare not in options(command):
-                yield f"`preflight{mention}`: there is no option {bare}"
+    """Commands and options in code that do not exist."""
+    fences = [line for block in _FENCE.findall(text) for line in block.splitlines()[1:-1]]
+    spans = [span.replace("\n", " ") for span in _CODE.findall(_FENCE.sub("", text))]
+    for mention in (found for code in (*fences, *spans) for found in _COMMAND.findall(code)):
+        for problem in wrong_words(mention.replace(",", " ").split()):
+            yield f"`preflight{mention}`: {problem}"
+
+
+def wrong_words(words: list[str]) -> Iterator[str]:
+    """Words of one command line that preflight does not know."""
+    command: click.Command = cli
+    for word in words:
+        bare = word.strip(".;:()'\"").partition("=")[0]
+        if re.fullmatch(r"--?[a-z][a-z-]*", bare):
+            if bare not in options(command):
+                yield f"there is no option {bare}"
+        elif isinstance(command, click.Group):
+            if not re.fullmatch(r"[a-z]+", bare):
+                return
+            found = command.get_command(click.Context(cli), bare)
+            if found is None:
+                yield f"there is no command {bare!r}"
+                return
+            command = found
 
 
 def options(command: click.Command) -> set[str]:

@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from preflight.catalogue.places import PLACES, Absent, Item
-from preflight.model.environment import Credentials, Environment, Layout, Link, OutboundType
+from preflight.model.environment import Credentials, Environment, Layout, OutboundType
+from preflight.model.vocabulary import Link
 
 ISOLATED: Final = (OutboundType.NONE, OutboundType.BLOCK)
 GIVEN: Final = "given "
@@ -38,7 +39,17 @@ def _layout(layout: Layout) -> Callable[[Environment, Item], bool | None]:
     return lambda env, _item: None if env.main.layout is Layout.AUTO else env.main.layout is layout
 
 
+def _names_cluster(env: Environment) -> bool:
+    """A file that names nothing of a cluster is about dependencies only: MCR's host is known, but not wanted."""
+    return bool(env.api_server.fqdn or env.main.region or env.main.cluster or env.pools)
+
+
 CONDITIONS: Final[dict[str, Condition]] = {
+    "cluster": Condition(
+        holds=lambda env, _item: _names_cluster(env),
+        only="no cluster is given (environment.region, environment.cluster or api_server.fqdn)",
+        never="not with a cluster",
+    ),
     "token-authentication": Condition(
         holds=lambda env, _item: env.main.token_authentication,
         only="only with token authentication (environment.token_authentication)",

@@ -22,7 +22,9 @@ def folder_files(folder: Path) -> list[Path]:
         raise UsageFailure(f"{folder}: {found}\n  give the folder that holds the *.toml files of your checks")
     files = sorted(folder.glob("*.toml"))
     if not files:
-        raise UsageFailure(f"{folder}: holds no *.toml file\n  the catalogue would be empty; see `preflight checks list`")
+        raise UsageFailure(
+            f"{folder}: holds no *.toml file\n  the catalogue would be empty; see `preflight checks list`"
+        )
     return files
 
 

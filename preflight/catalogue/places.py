@@ -1,6 +1,7 @@
 """Placeholders of target templates, and what `each` goes through: explicit tables from names to the environment.
 
-A placeholder is the key of preflight.toml whose value it takes. A key that is not given is an `Absent`, never an empty text.
+A placeholder is the key of preflight.toml whose value it takes. A key that is not given is an `Absent`, never an empty
+text.
 """
 
 import re
@@ -9,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from preflight.model.environment import ApiAccess, Dependency, Environment, Link, StorageAccount
-from preflight.model.vocabulary import Severity
+from preflight.model.environment import ApiAccess, Dependency, Environment, StorageAccount
+from preflight.model.vocabulary import Link, Severity
 
 PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 
@@ -107,7 +108,9 @@ def _regions(env: Environment) -> Value:
 def _layer_hosts(env: Environment) -> Value:
     """Without dedicated data endpoints layers come from Microsoft-managed blob accounts, which nobody can name."""
     dedicated = env.registry.data_endpoints or env.registry.link is Link.PRIVATE
-    return _key("registry.data_endpoints", None if dedicated or not env.cloud.storage else f"*.blob.{env.cloud.storage}")
+    return _key(
+        "registry.data_endpoints", None if dedicated or not env.cloud.storage else f"*.blob.{env.cloud.storage}"
+    )
 
 
 def _workspace_region(env: Environment) -> Value:

@@ -47,7 +47,9 @@ def verify(requirements: Sequence[Requirement], place: Place) -> list[str]:
     problems = []
     for requirement in requirements:
         problems += [
-            f"{place(requirement.id, key)}: {found}\n  {right}" for rule in _RULES for key, found, right in rule(requirement)
+            f"{place(requirement.id, key)}: {found}\n  {right}"
+            for rule in _RULES
+            for key, found, right in rule(requirement)
         ]
     for requirement, wrong in [*_order(requirements), *_overlaps(requirements)]:
         problems.append(f"{place(requirement.id, wrong[0])}: {wrong[1]}\n  {wrong[2]}")
@@ -86,7 +88,11 @@ def _slices(requirement: Requirement) -> Iterator[Wrong]:
     for text in requirement.judges:
         role, _, stage = text.partition(".")
         if role not in roles:
-            yield "judges", f"{shown(text)}: {requirement.probe} has no role {shown(role)}", f"roles: {', '.join(roles)}"
+            yield (
+                "judges",
+                f"{shown(text)}: {requirement.probe} has no role {shown(role)}",
+                f"roles: {', '.join(roles)}",
+            )
         elif stage and stage not in _STAGES:
             yield "judges", f"{shown(text)}: {shown(stage)} is not a stage", f"stages: {', '.join(_STAGES)}"
 
@@ -112,7 +118,11 @@ def _placeholders(requirement: Requirement) -> Iterator[Wrong]:
             if name not in known:
                 yield key, f"the placeholder {{{name}}} is not known", _meant(name, known)
         if set("{}") & set(PLACEHOLDER.sub("", template)):
-            yield key, f"{shown(template)} has a brace without its partner", "write placeholders as {registry.login_server}"
+            yield (
+                key,
+                f"{shown(template)} has a brace without its partner",
+                "write placeholders as {registry.login_server}",
+            )
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
@@ -127,7 +137,11 @@ def _target(requirement: Requirement) -> Iterator[Wrong]:
     whole = PLACEHOLDER.sub("x", requirement.target)
     allowed = ("x",) if requirement.target.startswith("{") else ("https", "http", "tcp")
     parts = urlsplit(whole if "://" in whole else f"x://{whole}")
-    if ("://" not in whole and not requirement.target.startswith("{")) or parts.scheme not in allowed or not parts.netloc:
+    if (
+        ("://" not in whole and not requirement.target.startswith("{"))
+        or parts.scheme not in allowed
+        or not parts.netloc
+    ):
         yield "target", f"{shown(requirement.target)} is not a URL", 'give "https://…", "http://…" or "tcp://host:port"'
 
 
@@ -136,7 +150,11 @@ def _conditions(requirement: Requirement) -> Iterator[Wrong]:
         if not conditions.known(condition):
             names = sorted([*conditions.CONDITIONS, *(f"not {name}" for name in conditions.CONDITIONS)])
             hint = nearest(condition, names)
-            right = f'did you mean "{hint}"?' if hint else f'known: {", ".join(conditions.CONDITIONS)}, each also with "not ", and "given KEY"'
+            right = (
+                f'did you mean "{hint}"?'
+                if hint
+                else f'known: {", ".join(conditions.CONDITIONS)}, each also with "not ", and "given KEY"'
+            )
             yield "when", f"{shown(condition)} is not a condition that is known", right
 
 
@@ -145,7 +163,11 @@ def _closed_words(requirement: Requirement) -> Iterator[Wrong]:
     if requirement.trust not in TRUSTS:
         yield "trust", f"{shown(requirement.trust)} is not known", f"allowed: {', '.join(TRUSTS)}"
     if expect.link is not None and expect.link not in LINKS:
-        yield "expect.link", f"{shown(expect.link)} is not an expectation of preflight.toml", f"allowed: {', '.join(LINKS)}"
+        yield (
+            "expect.link",
+            f"{shown(expect.link)} is not an expectation of preflight.toml",
+            f"allowed: {', '.join(LINKS)}",
+        )
     for name in requirement.secrets:
         if name not in Credentials.__struct_fields__:
             allowed = ", ".join(Credentials.__struct_fields__)
@@ -173,7 +195,10 @@ def _order(requirements: Sequence[Requirement]) -> Iterator[tuple[Requirement, W
                 right = f"did you mean {hint}?" if hint else "name a requirement of this catalogue"
                 yield requirement, ("after", f"{shown(name)} is not a requirement", right)
             elif by_id[name].target != requirement.target:
-                yield requirement, ("after", f"{name} has another target", "order is between requirements on one target")
+                yield (
+                    requirement,
+                    ("after", f"{name} has another target", "order is between requirements on one target"),
+                )
         circle = _circle(requirement, by_id)
         if circle:
             yield requirement, ("after", f"leads in a circle: {' → '.join(circle)}", "take one of them out")
@@ -210,5 +235,3 @@ def _stages(requirement: Requirement) -> Iterator[str]:
     for text in requirement.judges:
         role, _, stage = text.partition(".")
         yield from [f"{role}.{stage}"] if stage else [f"{role}.{name}" for name in _STAGES]
-
-

@@ -44,7 +44,7 @@ def list_(checks: tuple[Path, ...], wanted: str) -> None:
 def _line(requirement: Requirement) -> str:
     where = ", ".join(kind.value for kind in requirement.decides)
     mark = "*" if requirement.severity is Severity.RECOMMENDED else ""
-    title = requirement.title.replace("{dependency.name}", "What the model calls")
+    title = requirement.title.replace("{dependency.name}", "A dependency")
     return f"  {_name(requirement) + mark:<22} {title:<37} {where}"
 
 

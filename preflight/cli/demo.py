@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from preflight.cli import output
+from preflight.cli.lab import until_stopped
 from preflight.render.formats import Format
 
 if TYPE_CHECKING:
@@ -119,12 +119,10 @@ async def _serve(faults: "list[Fault]") -> int:
         async with Lab(faults=faults) as lab:
             path = lab.write_environment(Path(folder))
             click.echo(
-                f"The embedded Azure is running. In another terminal:\n\n  {_command(path, lab.secrets)}\n\nCtrl-C ends it."
+                "The embedded Azure is running. In another terminal:\n\n"
+                f"  {_command(path, lab.secrets)}\n\nCtrl-C ends it."
             )
-            stop = asyncio.Event()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            await stop.wait()
+            await until_stopped()
     return 0
 
 

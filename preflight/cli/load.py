@@ -18,11 +18,11 @@ from preflight.model.vocabulary import VantageKind
 from preflight.strict import nearest, shown
 
 BY_CHOICE: Final = "vantage left out"
-NO_CLUSTER: Final = (
-    "vantage.not-run",
-    "no cluster vantage in this version: run on a node or a host of its subnet with --stand-in, or leave it out with"
-    " --vantage workstation",
+_NO_CLUSTER: Final = (
+    "no cluster vantage in this version: run on a node or a host of its subnet with --stand-in,"
+    " or leave it out with --vantage workstation"
 )
+NO_CLUSTER: Final = ("vantage.not-run", _NO_CLUSTER)
 
 
 class Vantages(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ def plan(catalogue: Catalogue, env: Environment, chosen: Selection) -> Plan:
     vantages = choose_vantages(chosen.vantage)
     if not vantages.names:
         raise UsageFailure(
-            f"--vantage {chosen.vantage}: {NO_CLUSTER[1]}\n  add the workstation: --vantage workstation,{chosen.vantage}"
+            f"--vantage {chosen.vantage}: {_NO_CLUSTER}\n  add it: --vantage workstation,{chosen.vantage}"
         )
     return plans.build(
         catalogue,

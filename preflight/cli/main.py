@@ -21,6 +21,7 @@ _COMMANDS = {
     "judge": ("preflight.cli.judge", "Judge the observations of a saved run again."),
     "explain": ("preflight.cli.explain", "Explain a cause, offline."),
     "checks": ("preflight.cli.checks", "List, show and validate the catalogue."),
+    "lab": ("preflight.cli.lab", "Serve the embedded Azure on real addresses."),
     "agent": ("preflight.cli.agent", "Run a plan here and print JSON lines (used in pods)."),
 }
 

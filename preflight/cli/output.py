@@ -18,7 +18,7 @@ DEFAULT_FOLDER = "preflight-out"
 _NAMES = [str(name) for name in formats.Format]
 
 
-class Formats(click.ParamType):
+class Formats(click.ParamType[tuple[formats.Format, ...]]):
     """`--format console,html`: several at once, closed by the enum."""
 
     name = "FORMAT[,FORMAT...]"
@@ -26,6 +26,7 @@ class Formats(click.ParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[formats.Format, ...]:
+        """Each word once, in the order given."""
         if isinstance(value, tuple):
             return value
         words = [word.strip() for word in str(value).split(",") if word.strip()]

@@ -51,7 +51,7 @@ def _block(lines: list[str], width: int) -> str:
     bullet = _BULLET.match(first)
     indent = "  " + " " * (len(bullet.group(1)) if bullet else 0)
     filled = textwrap.fill(
-        _plain(" ".join(line.strip() for line in lines), room=width - len(indent)),
+        _plain(" ".join(line.strip() for line in lines), room=width - len(indent) - 1),  # a full stop may follow
         width=width,
         initial_indent="  ",
         subsequent_indent=indent,

@@ -108,14 +108,15 @@ def _destination(place: str, protocol: str, mine: Sequence[Row]) -> list[str]:
     compared = [row.vantage for row in mine if not row.decides]
     source = "from " + ", ".join(deciding) if deciding else "compared only"
     beside = f" (compared: {', '.join(compared)})" if compared and deciding else ""
-    severity = "" if any(row.severity is Severity.REQUIRED for row in mine) else " · recommended"
     kind = f"{protocol}, second hop" if mine[0].second_hop else protocol
-    ids = dict.fromkeys(name for row in mine for name in row.requirements)
+    weighed = [row for row in mine if row.decides] or mine
+    severity = "" if any(row.severity is Severity.REQUIRED for row in weighed) else " · recommended"
+    ids = dict.fromkeys(name for row in weighed for name in row.requirements)
     return [
         *_wrapped(f"{place}  {kind}{severity}", "", "    "),
         *_wrapped(f"{source}{beside}", "    ", "    "),
         *_wrapped(", ".join(ids), "    ", "    "),
-        *_wrapped(next((row.why for row in mine if row.decides), mine[0].why), "    ", "    "),
+        *_wrapped(weighed[0].why, "    ", "    "),
         "",
     ]
 

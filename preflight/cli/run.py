@@ -18,13 +18,13 @@ from preflight.render.formats import Format
 @click.pass_context
 def run(
     ctx: click.Context,
+    *,
     config: Path,
     checks: tuple[Path, ...],
     sets: tuple[str, ...],
     chosen: options.Selection,
     wanted: tuple[Format, ...],
     out: str,
-    *,
     verbose: bool,
     short: bool,
     strict: bool,

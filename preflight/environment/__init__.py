@@ -2,6 +2,6 @@
 
 from preflight.environment.credentials import read_secrets
 from preflight.environment.describe import describe
-from preflight.environment.load import load
+from preflight.environment.load import load, resolve
 
-__all__ = ["describe", "load", "read_secrets"]
+__all__ = ["describe", "load", "read_secrets", "resolve"]

@@ -1,4 +1,4 @@
-"""Reads secrets from where `preflight.toml` says they are. A missing one is a mistake of its key, never a silent gap."""
+"""Reads secrets from where `preflight.toml` says they are. A missing one is a mistake, never a silent gap."""
 
 from collections.abc import Mapping
 from pathlib import Path

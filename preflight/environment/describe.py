@@ -33,7 +33,7 @@ def describe(env: Environment) -> dict[str, Any]:
             "api_server_ca_file": env.api_server_ca_pem.count("-----BEGIN CERTIFICATE-----"),
         },
     }
-    return _redacted(data)
+    return {key: _redacted(value) for key, value in data.items()}
 
 
 def _plain(value: msgspec.Struct) -> dict[str, Any]:

@@ -37,7 +37,9 @@ def _unique(file: File, _cloud: Cloud, reader: Reader) -> None:
         _duplicates(
             names,
             lambda name, table=table, key=key: reader.report(  # type: ignore[misc]
-                f"{table}[{name}].{key}", f"{shown(name)} stands there twice", f"give each [[{table}]] a {key} of its own"
+                f"{table}[{name}].{key}",
+                f"{shown(name)} stands there twice",
+                f"give each [[{table}]] a {key} of its own",
             ),
         )
 
@@ -70,7 +72,9 @@ def _waits(file: File, _cloud: Cloud, reader: Reader) -> None:
         ("check_deadline_s", "run_deadline_s"),
     ):
         if limits[low] > limits[high] and not reader.spoilt("limits"):
-            reader.report(f"limits.{low}", f"{limits[low]:g} is longer than {high} ({limits[high]:g})", f"give at most {high}")
+            reader.report(
+                f"limits.{low}", f"{limits[low]:g} is longer than {high} ({limits[high]:g})", f"give at most {high}"
+            )
 
 
 def _connections(file: File, _cloud: Cloud, reader: Reader) -> None:
@@ -81,19 +85,19 @@ def _connections(file: File, _cloud: Cloud, reader: Reader) -> None:
             reader.report("mapping.connect_to", f"{shown(destination)} is not address:port", 'give "127.0.0.1:18443"')
 
 
-def _bodies(file: File, cloud: Cloud, reader: Reader) -> None:
+def _same_cloud(file: File, cloud: Cloud, reader: Reader) -> None:
     """A login server of another cloud means that one of the two is wrong."""
     name = (file.registry.name or "").lower()
-    if "." in name and cloud.acr and not name.endswith(f".{cloud.acr}") and ".azurecr." in f".{name}":
-        if not reader.spoilt("environment.cloud"):
-            reader.report(
-                "registry.name",
-                f"{shown(name)} is not a registry of {cloud.name}",
-                f'registries there end with ".{cloud.acr}": correct it, or environment.cloud',
-            )
+    foreign = ".azurecr." in name and cloud.acr and not name.endswith(f".{cloud.acr}")
+    if foreign and not reader.spoilt("environment.cloud"):
+        reader.report(
+            "registry.name",
+            f"{shown(name)} is not a registry of {cloud.name}",
+            f'registries there end with ".{cloud.acr}": correct it, or environment.cloud',
+        )
 
 
-_RULES = (_unique, _pairs, _sources, _waits, _connections, _bodies)
+_RULES = (_unique, _pairs, _sources, _waits, _connections, _same_cloud)
 
 
 def _api_server(file: File, given: frozenset[str], reader: Reader) -> ApiServer:
@@ -118,7 +122,9 @@ def _endpoint(file: File, cloud: Cloud, reader: Reader) -> Endpoint:
     domain = endpoint.domain.lower()
     if "." not in domain and not endpoint.custom_domain:
         if not region or not cloud.cloudapp:
-            reader.report("endpoint.domain", f"{shown(domain)} is not a whole name", f'give "{domain}.<region>.<suffix>"')
+            reader.report(
+                "endpoint.domain", f"{shown(domain)} is not a whole name", f'give "{domain}.<region>.<suffix>"'
+            )
             return endpoint
         return replace(endpoint, domain=f"{domain}.{region}.{cloud.cloudapp}")
     if not endpoint.custom_domain and cloud.cloudapp and not domain.endswith(f".{cloud.cloudapp}"):

@@ -1,4 +1,4 @@
-"""Loads `preflight.toml`: tables, overrides, types, values, what must fit together, certificates; all problems at once."""
+"""Loads `preflight.toml`: tables, overrides, types, values, what must fit, certificates; all problems at once."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,22 +19,33 @@ from preflight.strict import Reader, nearest, shown
 def load(
     path: Path, *, overrides: Mapping[str, str] = {}, environ: Mapping[str, str], clouds: dict[str, Cloud]
 ) -> Environment:
-    """The environment of one file. `overrides` (dotted key -> text, from flags) win over `environ`'s PREFLIGHT_TABLE_KEY.
+    """The environment of one file.
+
+    `overrides` (dotted key -> text, from flags) win over PREFLIGHT_TABLE_KEY in `environ`.
 
     Raises:
         Problems: everything that is wrong, each with file, key, what was found and what is right.
         UsageFailure: the file cannot be read, or is of a newer schema.
     """
-    data = read_config(path)
+    return resolve(path, read_config(path), overrides=overrides, environ=environ, clouds=clouds)
+
+
+def resolve(
+    path: Path,
+    data: Mapping[str, Any],
+    *,
+    overrides: Mapping[str, str] = {},
+    environ: Mapping[str, str],
+    clouds: dict[str, Cloud],
+) -> Environment:
+    """As `load`, for tables that are at hand; `path` is where they come from or will stand."""
     _schema_version(path, data)
     outside, problems = from_variables(environ, _secret_names(data))
     given = [*outside, *from_flags(overrides)]
     tables, sources = lay_over(
-        data, given, lambda source, right: problems.append(f"{source}: is not a key that is known\n  {right}")
+        dict(data), given, lambda source, right: problems.append(f"{source}: is not a key that is known\n  {right}")
     )
-    reader = Reader(
-        lambda key: sources.get(key, f"{path}: {key}"), rules=RULES, names=NAMES, moved=MOVED
-    )
+    reader = Reader(lambda key: sources.get(key, f"{path}: {key}"), rules=RULES, names=NAMES, moved=MOVED)
     file = reader.struct(File, _lenient(tables))
     assert isinstance(file, File)  # every table has a default, and schema_version is there
     cloud = _cloud(file, clouds, reader)
@@ -82,7 +93,9 @@ def _expectation(entry: object) -> object:
     if isinstance(given, str):
         given = [part.strip() for part in given.split(",")]
     values = given if isinstance(given, list) else [given]
-    return entry | {"expect": [str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in values]}
+    return entry | {
+        "expect": [str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in values]
+    }
 
 
 def _cloud(file: File, clouds: Mapping[str, Cloud], reader: Reader) -> Cloud:

@@ -1,4 +1,4 @@
-"""Lays environment variables and `--set` flags over the tables of `preflight.toml`, and remembers who said what. Pure."""
+"""Lays environment variables and `--set` flags over the tables of the file, and remembers who said what. Pure."""
 
 from collections.abc import Callable, Mapping
 from types import UnionType
@@ -39,9 +39,7 @@ def from_variables(environ: Mapping[str, str], secret_names: frozenset[str]) -> 
         key = name.removeprefix(f"{PREFIX}{table.upper()}_").lower()
         known = [field.name for field in msgspec.structs.fields(_TABLES[table])]
         if key in known:
-            overrides.append(
-                Override(key=f"{table}.{key}", text=environ[name], source=f"environment variable {name}")
-            )
+            overrides.append(Override(key=f"{table}.{key}", text=environ[name], source=f"environment variable {name}"))
         elif table != "credentials":
             meant = nearest(key, known)
             right = f"did you mean {PREFIX}{table.upper()}_{meant.upper()}?" if meant else f"[{table}] has no such key"

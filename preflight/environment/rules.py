@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from preflight.strict import Fault, Rule
+from preflight.strict import Fault, Rule, masked
 
 _LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
 _HOST: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
@@ -181,7 +181,10 @@ def port_of(value: str) -> int | None:
 def _url(value: str, schemes: tuple[str, ...], example: str) -> Fault | None:
     """What is wrong with any URL that we connect to."""
     if "://" not in value:
-        return "is not a URL", f'give it with its scheme: "{schemes[0]}://{value}"' if value else f'give "{example}"'
+        return (
+            "is not a URL",
+            f'give it with its scheme: "{schemes[0]}://{masked(value)}"' if value else f'give "{example}"',
+        )
     if not value.isprintable() or " " in value or "\\" in value:
         return "is not a URL", f'it holds characters that a URL cannot hold; give "{example}"'
     if value.partition("://")[0].lower() not in schemes:
@@ -225,12 +228,8 @@ def _tcp(value: str) -> Fault | None:
 
 
 def _proxy_url(value: str) -> Fault | None:
-    if "@" in value.partition("://")[2].partition("/")[0] or ("://" not in value and "@" in value):
-        return (
-            "holds credentials",
-            'take them out, and name where they come from: credentials.proxy = { env = "PROXY_LOGIN" }'
-            ' with "user:password" in it',
-        )
+    if "@" in value:
+        return "holds credentials", _PROXY_LOGIN
     fault = _url(value, ("http", "https"), "http://proxy.contoso.com:3128")
     if fault is None and urlsplit(value).path.strip("/"):
         return "has a path", "a proxy is scheme, host and port"
@@ -264,8 +263,10 @@ def _variable(value: str) -> Fault | None:
     return "is not the name of an environment variable", 'give its name: "ACR_PASSWORD"'
 
 
-
-
+_PROXY_LOGIN: Final = (
+    'take them out, and say where they come from: credentials.proxy = { env = "PROXY_LOGIN" }'
+    ' with "user:password" in that variable'
+)
 _CREDENTIALS: Final = (
     "api_server_token",
     "registry_user",
@@ -310,7 +311,8 @@ RULES: Final[dict[str, Rule]] = {
     "limits.check_deadline_s": _within(0.1, 600, "seconds"),
     "limits.run_deadline_s": _within(0.1, 3600, "seconds"),
     "mapping.nameservers": _mapped,
-} | {f"credentials.{name}.env": _variable for name in _CREDENTIALS}
+    **{f"credentials.{name}.env": _variable for name in _CREDENTIALS},
+}
 
 # What to say for keys that people write in a table where they are not.
 MOVED: Final[dict[str, str]] = {

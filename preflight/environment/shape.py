@@ -18,7 +18,7 @@ from preflight.model.plan import Limits, Mapping
 
 
 class CloudTable(msgspec.Struct, frozen=True, kw_only=True):
-    """[clouds.NAME]: host suffixes of a cloud that preflight does not know, no leading dot. What is empty is left out."""
+    """[clouds.NAME]: host suffixes of a cloud that preflight does not know. What is empty is left out."""
 
     api_server: str = ""  # "hcp.{region}.azmk8s.io"
     api_server_private: str = ""  # "privatelink.{region}.azmk8s.io"
@@ -35,7 +35,7 @@ class CloudTable(msgspec.Struct, frozen=True, kw_only=True):
     kusto_ingest: str = ""  # "ingest-vienna{region}.kusto.windows.net"
     cloudapp: str = ""  # "cloudapp.azure.com"
     packages: tuple[str, ...] = ()  # package hosts of the nodes
-    issuers: tuple[str, ...] = ()  # texts of which one stands in the issuer of a genuine certificate; empty: any trusted
+    issuers: tuple[str, ...] = ()  # texts of which one stands in a genuine issuer; empty: any that is trusted
     source: str = "preflight.toml"  # where the suffixes come from
     reviewed: str = ""  # YYYY-MM-DD
 

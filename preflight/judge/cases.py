@@ -29,7 +29,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str = ""
     device: str = ""  # only when its own text proved it
     proxy: str = ""
-    allow: str = ""  # what the catalogue would have allowed: "*.data.mcr.microsoft.com"
+    opens: tuple[str, ...] = ()  # patterns that the catalogue says to open besides: "*.data.mcr.microsoft.com"
     breaks: str = ""
 
     @property
@@ -70,7 +70,6 @@ def _case(
         cause=cause,
         host=host.strip("[]") or verdict.target,
         port=int(port) if port.isdigit() else 0,
-        allow=check.expect.options.get("allow", "") if check is not None else "",
         breaks=check.breaks if check is not None else "",
     )
     return case if hop is None else _with_hop(case, hop, check, facts.get(verdict.vantage))
@@ -102,6 +101,7 @@ def _with_hop(case: Case, hop: Hop, check: Check | None, facts: VantageFacts | N
         sources=tuple(dict.fromkeys(_bare(c.tcp.source) for c in connections if c.tcp.source is not None)),
         times=(hop.started,),
         servers=_servers(hop.dns, families) if hop.dns is not UNSET else (),
+        opens=tuple(entry.rpartition(":")[0] for entry in check.opens) if check is not None else (),
         zone="" if is_literal(hop) else _zone(hop, check),
         issuer=issuer_of(tls) if tls is not None and intercepted else "",
         device=page or (device_of(tls) if tls is not None and intercepted else None) or "",

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import Any
 
 from preflight.judge import attribution, queries, remedies
@@ -116,7 +117,7 @@ def _words(group: Group, view: View) -> remedies.Words:
     every = group.cases
     return remedies.Words(
         who=of([_who(vantage, every, view) for vantage in group.vantages], "the places that need it"),
-        hosts=of([case.allow or case.host for case in every], "the targets"),
+        hosts=of(_hosts(every), "the targets"),
         ports=of([str(case.port) for case in every if case.port], "443"),
         servers=of([server for case in every for server in case.servers], "the DNS server"),
         zone=of([case.zone for case in every], "the zone"),
@@ -124,6 +125,12 @@ def _words(group: Group, view: View) -> remedies.Words:
         device=of([case.device for case in every], "the device that answers"),
         proxy=of([case.proxy for case in every], "the proxy"),
     )
+
+
+def _hosts(every: tuple[Case, ...]) -> list[str]:
+    """Hosts of a pattern that is to be opened as a whole are that pattern: single ones change."""
+    patterns = [pattern for case in every for pattern in case.opens]
+    return [next((one for one in patterns if fnmatchcase(case.host, one)), case.host) for case in every]
 
 
 def _who(vantage: str, every: tuple[Case, ...], view: View) -> str:

@@ -86,6 +86,7 @@ def _loop(hop: Hop, http: HttpFacts, scene: Scene) -> Outcome | None:
     location = next((value for name, value in http.headers if name.lower() == "location"), "")
     target = urljoin(hop.url, location)
     seen = [other.url for other in scene.observation.hops if step_of(other)[0] == base]
-    if number >= _MANY_REDIRECTS or (number and location and target in seen) or seen.count(hop.url) > 1:
-        return fail("http.redirect-loop", f"{number + 1} redirects, the last from {hop.url} to {target[:200]}")
+    if number >= _MANY_REDIRECTS or (location and target in seen) or seen.count(hop.url) > 1:
+        many = f"{number + 1} redirects, the last" if number else "a redirect"
+        return fail("http.redirect-loop", f"{many} from {hop.url} to {target[:200]}")
     return None

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from preflight.judge import dns, http, proxy, services, tcp, tls
 from preflight.judge.outcome import PASS, Outcome, good
-from preflight.judge.scene import Scene, scheme_of
+from preflight.judge.scene import Scene, host_of, scheme_of
 from preflight.model.observation import Connection, Hop, Observation
 from preflight.model.plan import Check
-from preflight.model.vocabulary import ProbeName, Stage
+from preflight.model.vocabulary import Link, ProbeName, Stage
 
 Answer = Mapping[ProbeName, Callable[[Check, Hop, Observation], Outcome]]
 Missing = Mapping[ProbeName, Callable[[Check, str, Observation], Outcome]]
@@ -48,12 +49,15 @@ class Slice(NamedTuple):
 
 
 def slices(observation: Observation, checks: list[Check]) -> tuple[Slice, ...]:
-    """All stages that apply, in order, then the steps that a check asks for and the probe did not begin."""
-    seen = [Slice(hop.role, stage, hop) for hop in observation.hops for stage in applicable(hop, observation)]
-    begun = [hop.role for hop in observation.hops]
-    asked = dict.fromkeys(role for check in checks for role, _stage in map(split, check.judges))
-    absent = [role for role in asked if not any(_belongs(other, role) for other in begun)]
-    return (*seen, *(Slice(role, Stage.HTTP, None) for role in absent))
+    """All stages that apply, in order; a step that was asked for and never begun stands where it would be."""
+    row = [Slice(hop.role, stage, hop) for hop in observation.hops for stage in applicable(hop, observation)]
+    asked = list(dict.fromkeys(role for check in checks for role, _stage in map(split, check.judges)))
+    for role in reversed(asked):
+        if not any(_belongs(hop.role, role) for hop in observation.hops):
+            later = asked[asked.index(role) + 1 :]
+            at = (i for i, part in enumerate(row) if any(_belongs(part.role, other) for other in later))
+            row.insert(next(at, len(row)), Slice(role, Stage.HTTP, None))
+    return tuple(row)
 
 
 def applicable(hop: Hop, observation: Observation) -> tuple[Stage, ...]:
@@ -89,7 +93,7 @@ def outcome(check: Check, part: Slice, scene: Scene, tables: Tables) -> Outcome 
     observation = scene.observation
     if part.hop is None:
         return tables.missing[observation.probe](check, part.role, observation) if observation.hops else None
-    judged = _STAGES[part.stage](check, part.hop, scene)
+    judged = _STAGES[part.stage](_as_meant(check, part.hop), part.hop, scene)
     if judged is not None:
         return judged
     if part.stage is not Stage.HTTP:
@@ -99,6 +103,17 @@ def outcome(check: Check, part: Slice, scene: Scene, tables: Tables) -> Outcome 
     if http.was_followed(part.hop, scene):
         return good()
     return tables.answer[observation.probe](check, part.hop, observation)
+
+
+def _as_meant(check: Check, hop: Hop) -> Check:
+    """What is expected of a name's addresses is expected of the target, not of the hosts it sends clients on to."""
+    if hop.role == "origin" or host_of(hop) == check.target.rpartition(":")[0].strip("[]").lower():
+        return check
+    options = {name: value for name, value in check.expect.options.items() if name != "nxdomain"}
+    expect = replace(
+        check.expect, link=Link.ANY, public_access_denied=False, addresses=(), private_zone=None, options=options
+    )
+    return replace(check, expect=expect)
 
 
 def has_facts(part: Slice) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from preflight.lab.faults import Fault
-from preflight.lab.sites import SITES
+from preflight.lab.sites import NOT_GIVEN, SITES
 
 
 class Layer(StrEnum):
@@ -15,10 +15,15 @@ class Layer(StrEnum):
     TLS = "tls"
     PROXY = "proxy"
     HTTP = "http"
+    ENVIRONMENT = "environment"
 
 
 _LAYERS = {"dns": Layer.DNS, "route": Layer.TCP, "tcp": Layer.TCP, "tls": Layer.TLS, "proxy": Layer.PROXY}
-_ELSEWHERE = {"endpoint.wrong-address": Layer.DNS, "telemetry.name-undocumented": Layer.DNS}
+_ELSEWHERE = {
+    "endpoint.wrong-address": Layer.DNS,
+    "telemetry.name-undocumented": Layer.DNS,
+    **dict.fromkeys(NOT_GIVEN, Layer.ENVIRONMENT),
+}
 
 
 def layer(cause: str) -> Layer:
@@ -46,6 +51,11 @@ class Effects:
     def any(self, vantage: str, *causes: str) -> bool:
         """Whether one of these is produced for any host at a vantage."""
         return any(fault.cause in causes and fault.hits(vantage) for fault in self.faults)
+
+    @property
+    def not_given(self) -> frozenset[str]:
+        """Keys that the environment leaves out."""
+        return frozenset(key for fault in self.faults for key in NOT_GIVEN.get(fault.cause, ()))
 
     def proxied(self, vantage: str) -> bool:
         """Whether a vantage goes through the lab's proxy, because something about proxies is to be shown there."""

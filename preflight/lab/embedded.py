@@ -80,6 +80,7 @@ class Lab:
         circumstances = environment.Circumstances(
             resolvers=[server.nameserver for server in self._compared],
             proxied=[name.partition("/")[0] for name in self._vantages if self._effects.proxied(name)],
+            not_given=self._effects.not_given,
             mapping=self.mappings.get("workstation", Mapping()),
         )
         return environment.write(

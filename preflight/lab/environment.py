@@ -22,14 +22,16 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 
     resolvers: Sequence[str] = ()  # to be compared
     proxied: Sequence[str] = ()  # kinds of vantages behind the proxy
+    not_given: frozenset[str] = frozenset()  # secrets, and "api_server.ca_file"
     mapping: Mapping = Mapping()  # of the workstation; empty where the real addresses answer
 
 
 def text(circumstances: Circumstances) -> str:
     """preflight.toml."""
+    missing = circumstances.not_given
     tables = (
-        _main(circumstances), _services(), _proxy(circumstances.proxied), _credentials(), _dependencies(), _limits(),
-        _mapping(circumstances.mapping),
+        _main(circumstances), _services(missing), _proxy(circumstances.proxied), _credentials(missing), _dependencies(),
+        _limits(), _mapping(circumstances.mapping),
     )  # fmt: skip
     return "\n\n".join(table for table in tables if table) + "\n"
 
@@ -56,12 +58,12 @@ ca_file = "{CA_FILE}"
 resolvers = {_array(circumstances.resolvers)}"""
 
 
-def _services() -> str:
+def _services(not_given: frozenset[str]) -> str:
+    authority = "" if "api_server.ca_file" in not_given else f'\nca_file = "{CLUSTER_CA_FILE}"'
     return f"""\
 [api_server]
 fqdn = "{at.API_SERVER.name}"
-access = "public"
-ca_file = "{CLUSTER_CA_FILE}"
+access = "public"{authority}
 
 [registry]
 name = "{at.REGISTRY}"
@@ -105,8 +107,8 @@ https = "http://{at.PROXY.name}:{at.PROXY.port}"
 vantages = {_array(kinds)}"""
 
 
-def _credentials() -> str:
-    lines = (f'{name} = {{ env = "{variable(name)}" }}' for name in at.SECRETS)
+def _credentials(not_given: frozenset[str]) -> str:
+    lines = (f'{name} = {{ env = "{variable(name)}" }}' for name in at.SECRETS if name not in not_given)
     return "\n".join(("[credentials]", *lines))
 
 
@@ -125,9 +127,7 @@ def _limits() -> str:
     # Everything is on this machine: what does not answer soon never will.
     return """\
 [limits]
-connect_cap_s = 2.0
-second_attempt_s = 0.6
-answer_cap_s = 3.0
+answer_cap_s = 4.0
 check_deadline_s = 20.0"""
 
 

@@ -25,8 +25,9 @@ _CLUSTER_TLS = (*_CUTS, *_LEAVES, "tls.intercepted", "tls.alpn-stripped")
 _FOREIGN_TLS = (*_CUTS, *_LEAVES, "tls.untrusted", "tls.incomplete-chain")
 _PROXY = ("proxy.unresolved", "proxy.unreachable", "proxy.auth-required", "proxy.denied", "proxy.failed")
 _WAYS = (*_TCP, *_TLS, *_PROXY)
-_BROKEN_HTTP = ("http.timeout", "http.reset", "http.malformed", "http.block-page", "http.redirect-loop")
-_HTTP = (*_BROKEN_HTTP, "http.unexpected-status", "http.stalled")
+_CUT_HTTP = ("http.timeout", "http.reset", "http.malformed", "http.block-page", "http.redirect-loop")
+_LATER_HTTP = (*_CUT_HTTP, "http.unexpected-status")  # a request over a connection that served before
+_HTTP = (*_LATER_HTTP, "http.stalled")  # the first of a connection: small segments are tried on another one
 _REGISTRY = ("registry.throttled", "registry.unavailable")
 _STORAGE = (
     "storage.unauthorized", "storage.permission-mismatch", "storage.source-ip-mismatch",
@@ -69,7 +70,7 @@ def _registry(group: str, host: at.Host, data: at.Host, *more: str) -> tuple[Sit
         _site(f"{group}.resolve", host, *_DNS, *more),
         _site(f"{group}.reach", host, *_WAYS),
         _site(f"{group}.reach", host, *_HTTP, "registry.no-challenge", *_REGISTRY, step=_CHALLENGE),
-        _site(f"{group}.manifest", host, *_HTTP, "registry.not-found", *_REGISTRY, step=_MANIFEST),
+        _site(f"{group}.manifest", host, *_LATER_HTTP, "registry.not-found", *_REGISTRY, step=_MANIFEST),
         _site(f"{group}.layers", host, "registry.not-found", *_REGISTRY, step=_BLOBS),
         _site(f"{group}.layers", data, *_DNS, *_TCP, *_TLS, *_HTTP, "registry.digest-mismatch"),
     )
@@ -81,6 +82,7 @@ def _storage(group: str, host: at.Host) -> tuple[Site, ...]:
         _site(f"{group}.reach", host, *_WAYS),
         _site(f"{group}.read", host, *_HTTP, *_STORAGE_DOWN, "storage.denied-by-network"),
         _site(f"{group}.read", host, *_STORAGE, step=_READ),
+        _site(f"{group}.read", host, "storage.admission-unknown"),
     )
 
 
@@ -92,10 +94,12 @@ SITES: tuple[Site, ...] = (
     _site("api-server.resolve", at.API_SERVER, *_DNS, "dns.private-when-public-expected"),
     _site("api-server.reach", at.API_SERVER, *_TCP, *_CLUSTER_TLS, *_PROXY),
     _site(
-        "api-server.query", at.API_SERVER, *_BROKEN_HTTP, "http.stalled",
+        "api-server.query", at.API_SERVER, *_CUT_HTTP, "http.stalled",
         "kube.unexpected-answer", "kube.sni-missing", "kube.throttled", "kube.unavailable", step=_VERSION,
     ),
     _site("api-server.query", at.API_SERVER, "kube.not-ready", step=r"\w+ GET /readyz.*"),
+    _site("api-server.query", at.API_SERVER, "kube.unauthorized", step=r"signed GET /apis.*"),
+    _site("api-server.reach", at.API_SERVER, "kube.ca-not-given"),
     _egress("arm", at.ARM),
     _egress("entra", at.ENTRA),
     _egress("packages", at.PACKAGES),
@@ -106,6 +110,8 @@ SITES: tuple[Site, ...] = (
         "acr.reach", at.ACR, "registry.denied-by-network", "path.firewall-resolved-public", step=_CHALLENGE,
     ),
     _site("acr.manifest", at.ACR, "registry.unauthorized", step=_TOKEN),
+    _site("acr.manifest", at.ACR, "registry.needs-credentials"),
+    _site("acr.layers", at.ACR, "registry.needs-credentials"),
     _site("acr.layers", at.ACR, "registry.unexpected-data-host", step=_BLOBS),
     _site("acr.data", at.ACR_DATA, *_DNS, *_PRIVATE_DNS, *_WAYS, *_HTTP),
     *_storage("storage.blob", at.BLOB),
@@ -119,6 +125,7 @@ SITES: tuple[Site, ...] = (
         "entra.token", at.ENTRA, "entra.unauthorized", "entra.application-not-found", "entra.conditional-access",
         "entra.throttled", "entra.unavailable", step=_OAUTH,
     ),
+    _site("entra.token", at.ENTRA, "entra.needs-credentials"),
     _site("workspace.resolve", at.AZUREML, *_DNS),
     _site("workspace.reach", at.AZUREML, *_WAYS),
     _site("workspace.reach", at.AZUREML, *_HTTP, "workspace.private-link-only", "workspace.unavailable"),
@@ -134,8 +141,15 @@ SITES: tuple[Site, ...] = (
 
 # Causes that warn by nature, also at a required requirement.
 _WARNINGS = frozenset({"dns.server-dead", "dns.aaaa-failing", "tls.expiring"})
-# Requirements that nodes alone decide: their resolver keeps to the order of its servers, so that a second one that answers
-# otherwise is a reservation. A pod's CoreDNS asks any of them.
+# Causes of the environment, not of a server: what is not given leaves the requirement unknown.
+NOT_GIVEN: dict[str, tuple[str, ...]] = {
+    "kube.ca-not-given": ("api_server.ca_file",),
+    "registry.needs-credentials": ("registry_user", "registry_password"),
+    "storage.admission-unknown": ("storage_sas",),
+    "entra.needs-credentials": ("entra_client_secret",),
+}
+# Requirements that nodes alone decide: their resolver keeps to the order of its servers, so that a second one that
+# answers otherwise is a reservation. A pod's CoreDNS asks any of them.
 _NODES_DECIDE = ("mcr.", "acr.")
 
 
@@ -143,4 +157,4 @@ def fails(site: Site, cause: str) -> bool:
     """Whether the cause makes a run fail when it strikes there."""
     if cause == "dns.inconsistent" and site.requirement.startswith(_NODES_DECIDE):
         return False
-    return site.fails and cause not in _WARNINGS
+    return site.fails and cause not in _WARNINGS and cause not in NOT_GIVEN

@@ -91,13 +91,13 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """All waiting is bounded by these; the values are evidence."""
 
-    concurrency: int = 64
-    per_host: int = 8
+    concurrency: int = 64  # checks at once
+    per_host: int = 8  # checks of one host at once
     connect_cap_s: float = 3.0  # one connect, one handshake, one DNS query
     second_attempt_s: float = 1.0  # silence that long starts a second attempt beside the first
     answer_cap_s: float = 10.0  # one HTTP answer
-    check_deadline_s: float = 30.0
-    run_deadline_s: float = 300.0
+    check_deadline_s: float = 30.0  # one check, with everything it does
+    run_deadline_s: float = 300.0  # the whole run
 
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True):

@@ -127,9 +127,7 @@ def parse(url: str) -> Target:
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     path = "" if scheme == "tcp" else (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(
-        scheme=scheme, host=_host(parts.hostname or ""), port=parts.port or _PORTS.get(scheme, 0), path=path
-    )
+    return Target(scheme=scheme, host=_host(parts.hostname or ""), port=parts.port or _PORTS.get(scheme, 0), path=path)
 
 
 def _host(name: str) -> str:
@@ -202,6 +200,4 @@ def _expect(requirement: Requirement, env: Environment, item: Item, target: Targ
     if dependency is None:
         return expect
     accepted = dependency.expect if target.scheme != "tcp" else given.statuses
-    return replace(
-        expect, catalogue_name=False, statuses=tuple(pair for text in accepted if (pair := statuses(text)))
-    )
+    return replace(expect, catalogue_name=False, statuses=tuple(pair for text in accepted if (pair := statuses(text))))

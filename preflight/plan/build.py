@@ -1,4 +1,4 @@
-"""Builds the plan: every requirement becomes checks, or stands in `left_out` with its reason; nothing vanishes. Pure."""
+"""The plan: every requirement becomes checks, or stands in `left_out` with its reason; nothing vanishes. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -51,9 +51,7 @@ def build(
         vantages=places.vantages,
         stand_in=tuple(kind.value for kind in places.stand_in),
         tasks=tuple(task for task in merged if any(task.key in used for used in runs.values())),
-        runs={
-            vantage: tuple(task.key for task in merged if task.key in runs[vantage]) for vantage in places.vantages
-        },
+        runs={vantage: tuple(task.key for task in merged if task.key in runs[vantage]) for vantage in places.vantages},
         checks=checks,
         left_out=omitted,
     )
@@ -100,9 +98,7 @@ def _left_out(
     )
 
 
-def _checks(
-    kept: Sequence[Aim], keys: Sequence[str], places: Where
-) -> tuple[tuple[Check, ...], dict[str, set[str]]]:
+def _checks(kept: Sequence[Aim], keys: Sequence[str], places: Where) -> tuple[tuple[Check, ...], dict[str, set[str]]]:
     """The checks in order of catalogue, vantage, target; and what each vantage has to run for them."""
     targets = Counter(aim.id for aim in kept)
     runs: dict[str, set[str]] = {vantage: set() for vantage in places.vantages}

@@ -29,8 +29,10 @@ def vantage_plan(
 
 
 def _proxy(env: Environment, kind: VantageKind, detour: Mapping) -> Proxy:
-    """The file's proxy where it names this vantage. A mapped vantage ignores the machine's own proxy variables:
-    they belong to the network that the mapping replaces."""
+    """The file's proxy where it names this vantage.
+
+    A mapped vantage ignores the machine's own proxy variables: they belong to the network that the mapping replaces.
+    """
     own = not (detour.nameservers or detour.connect_to)
     if kind not in env.proxy.vantages:
         return Proxy(from_environment=own)

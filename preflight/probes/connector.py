@@ -5,7 +5,7 @@ path MTU black hole and so proves it; a handshake that was cut gets one more.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 from msgspec import UNSET
@@ -17,7 +17,6 @@ from preflight.probes.attempts import Cap, twice
 from preflight.probes.clock import Clock
 from preflight.probes.streams import ByteStream
 from preflight.probes.tcp import CLAMPED_MSS
-from preflight.probes.tls import TlsStream
 from preflight.probes.trust import Judge
 
 MAX_ADDRESSES = 8  # connected to
@@ -56,7 +55,7 @@ class Connector:
     async def connect(
         self, addresses: Iterable[str], port: int, wish: TlsWish | None, clock: Clock, report: Report
     ) -> Link | None:
-        """Tries every address at once; the first one, in order, where all went well, or None. `report` sees progress."""
+        """Tries every address at once: the first, in order, where all went well. `report` sees the progress."""
         fan = _Fan(self, port, wish, clock, report)
         tried = tuple(addresses)[:MAX_ADDRESSES]
         tasks = [asyncio.ensure_future(self._within_limits(fan, place, address)) for place, address in enumerate(tried)]
@@ -72,10 +71,10 @@ class Connector:
         fan.close(but=chosen)
         return chosen
 
-    async def again(self, link: Link, port: int, wish: TlsWish | None, clock: Clock, attempt: int) -> Link:
-        """One more connection to a link's address with clamped segments, for a request that stalled."""
+    async def again(self, address: str, port: int, wish: TlsWish | None, clock: Clock, attempt: int) -> Link:
+        """One more connection to an address with clamped segments, for a request that stalled."""
         fan = _Fan(self, port, wish, clock, lambda _: None)
-        return await fan.whole(link.connection.address, attempt, Cap.after(self.limits.connect_cap_s), CLAMPED_MSS)
+        return await fan.whole(address, attempt, Cap.after(self.limits.connect_cap_s), CLAMPED_MSS)
 
     async def _within_limits(self, fan: "_Fan", place: int, address: str) -> Link | None:
         async with self._slots:
@@ -112,7 +111,7 @@ class _Fan:
             reached.close()
             return None
         self._handshakes_left -= 1
-        links = await self._handshakes(place, address, reached)
+        links = await self._handshakes(address, reached)
         self._note(place, links)
         best = links[-1]
         await self._complete_chain(place, address, best)
@@ -123,7 +122,7 @@ class _Fan:
         link = await self._tcp(address, attempt, cap, mss)
         return await self._tls(link, cap) if link.stream is not None and self._wish is not None else link
 
-    async def _handshakes(self, place: int, address: str, reached: Link) -> tuple[Link, ...]:
+    async def _handshakes(self, address: str, reached: Link) -> tuple[Link, ...]:
         """The handshake on the connection there is, and on a second one when that is silent or cut."""
         number = reached.connection.tcp.attempt
         first: list[Link] = []
@@ -138,7 +137,7 @@ class _Fan:
         return await self._twice(attempt, _tls_ambiguous)
 
     async def _twice(
-        self, attempt: Callable[[int, Cap], "asyncio.Future[Link]"], ambiguous: Callable[[Link], bool]
+        self, attempt: Callable[[int, Cap], Awaitable[Link]], ambiguous: Callable[[Link], bool]
     ) -> tuple[Link, ...]:
         return await twice(
             attempt,
@@ -157,7 +156,8 @@ class _Fan:
     async def _tls(self, link: Link, cap: Cap) -> Link:
         assert link.stream is not None
         assert self._wish is not None
-        facts, stream = await tls.handshake(link.stream, self._wish.judge, self._wish.server_name, cap, self._clock)
+        below, link.stream = link.stream, None  # the handshake closes it, or the TLS stream does
+        facts, stream = await tls.handshake(below, self._wish.judge, self._wish.server_name, cap, self._clock)
         connection = msgspec.structs.replace(link.connection, tls=facts)
         if stream is not None:
             link.stream = None  # it belongs to the TLS stream now
@@ -178,7 +178,7 @@ class _Fan:
         self._note(place, (link,))
 
     def _own(self, link: Link) -> Link:
-        """Every stream is closed by this fan unless it is the chosen one; the one below a TLS stream goes with it."""
+        """Every stream is closed by this fan, unless it is the chosen one."""
         self._links.append(link)
         return link
 
@@ -201,8 +201,3 @@ def _tcp_ambiguous(link: Link) -> bool:
 def _tls_ambiguous(link: Link) -> bool:
     """No handshake at all counts too: the second connection may fail before it."""
     return _result(link) in {None, "timeout", "reset", "closed"}
-
-
-def is_tls(stream: ByteStream) -> TlsStream | None:
-    """The stream as a TLS stream, if it is one."""
-    return stream if isinstance(stream, TlsStream) else None

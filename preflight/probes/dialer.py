@@ -1,7 +1,6 @@
 """Makes hops: name, connection, TLS, HTTP, through a proxy where one applies. Writes facts, never verdicts."""
 
 import asyncio
-import base64
 import os
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,59 +8,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import httpx
 import msgspec
-from msgspec import UNSET
 
-from preflight.model.observation import Connection, Hop, HttpFacts, ProxyFacts, VantageFacts
+from preflight.model.observation import Connection, Hop, VantageFacts
 from preflight.model.plan import Target, VantagePlan
-from preflight.model.secret import Secret, Secrets
-from preflight.probes import redirects, system_lookup, tls
-from preflight.probes.attempts import Cap
-from preflight.probes.connector import Connector, Link, TlsWish
-from preflight.probes.http import Answer, Channel, Sent
-from preflight.probes.proxy import Proxies, Route
+from preflight.model.secret import Secrets
+from preflight.probes import direct, redirects, system_lookup, through_proxy
+from preflight.probes.connector import Connector
+from preflight.probes.http import Answer, Channel
+from preflight.probes.proxy import Proxies
 from preflight.probes.redact import Redactor
 from preflight.probes.request import Reply, Request
 from preflight.probes.resolvers import Resolvers
-from preflight.probes.streams import ByteStream
-from preflight.probes.tls import TlsStream
-from preflight.probes.trail import Draft, Trail
+from preflight.probes.trail import Trail
 from preflight.probes.trust import Judges
+from preflight.probes.way import Means, Way
 
 __all__ = ["Dialer", "Reply", "Request", "Trail"]
-
-_REPEATABLE = frozenset({"GET", "HEAD"})
-_PROXY_ALPN = ("http/1.1",)  # CONNECT over HTTP/2 is not what containerd, curl or requests speak to a proxy
-_PROXY_PAGE = 16_384  # bytes of a deny page
-
-
-class _Way(msgspec.Struct, frozen=True, kw_only=True):
-    """One request on its way, with everything that is settled before the first packet."""
-
-    request: Request
-    url: httpx.URL
-    route: Route | None
-    trail: Trail
-    draft: Draft
-
-    @property
-    def host(self) -> str:
-        return self.url.raw_host.decode("ascii")
-
-    @property
-    def port(self) -> int:
-        return redirects.port(self.url)
-
-    @property
-    def server_name(self) -> str:
-        return (self.request.server_name or self.host).removesuffix(".")
-
-    @property
-    def key(self) -> object:
-        """What must be equal for a connection to serve again."""
-        asked = self.request
-        return redirects.origin(self.url), self.server_name, asked.alpn, asked.trust, self.route and self.route.url
 
 
 class Dialer:
@@ -76,12 +39,14 @@ class Dialer:
         environ: Mapping[str, str] | None = None,
         hosts_file: Path = system_lookup.HOSTS_FILE,
     ) -> None:
-        self._limits = plan.limits
-        self._judges = Judges(plan)
         self._proxies = Proxies(plan, facts, secrets, os.environ if environ is None else environ)
-        self._redactor = Redactor(secrets, self._proxies.logins())
-        self._resolvers = Resolvers(plan, facts, hosts_file=hosts_file)
-        self._connector = Connector(plan.limits, plan.mapping.connect_to)
+        self._means = Means(
+            limits=plan.limits,
+            judges=Judges(plan),
+            redactor=Redactor(secrets, self._proxies.logins()),
+            resolvers=Resolvers(plan, facts, hosts_file=hosts_file),
+            connector=Connector(plan.limits, plan.mapping.connect_to),
+        )
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(plan.limits.per_host))
 
     async def __aenter__(self) -> Self:
@@ -94,18 +59,19 @@ class Dialer:
 
     async def aclose(self) -> None:
         """Ends the lookups that are still running."""
-        await self._resolvers.aclose()
+        await self._means.resolvers.aclose()
 
     async def connect(self, trail: Trail, role: str, target: Target) -> Hop:
         """Name and TCP only, never through a proxy: HTTP proxies carry nothing but HTTP."""
         with trail.hop(role, target.url) as draft:
             async with self._hosts[target.host]:
-                draft.dns = await self._resolvers.resolve(target.host, trail.clock)
+                draft.dns = await self._means.resolvers.resolve(target.host, trail.clock)
 
                 def report(seen: tuple[Connection, ...]) -> None:
                     draft.connections = seen
 
-                link = await self._connector.connect(draft.dns.addresses, target.port, None, trail.clock, report)
+                addresses = draft.dns.addresses
+                link = await self._means.connector.connect(addresses, target.port, None, trail.clock, report)
                 if link is not None:
                     link.close()
         return draft.freeze()
@@ -113,7 +79,7 @@ class Dialer:
     async def fetch(self, trail: Trail, role: str, request: Request) -> Reply:
         """One request with its redirects; a stage that fails ends the hop, it is no exception.
 
-        Raises UsageFailure for a URL or a CA that cannot be used at all.
+        Raises ValueError for what is no http or https URL, and UsageFailure for a configured CA that cannot be read.
         """
         reply = await self._hop(trail, role, request)
         seen = frozenset({request.url})
@@ -122,7 +88,8 @@ class Dialer:
             if following is None or not request.follow:
                 break
             if following.request is None:
-                return msgspec.structs.replace(reply, hop=trail.annotate(reply.hop.role, _refused(following)))
+                hop = trail.annotate(reply.hop.role, {"redirect": following.refused or ""})
+                return msgspec.structs.replace(reply, hop=hop)
             request = following.request
             seen |= {request.url}
             reply = await self._hop(trail, f"{role}.redirect{number}", request)
@@ -131,214 +98,40 @@ class Dialer:
     async def _hop(self, trail: Trail, role: str, request: Request) -> Reply:
         url = redirects.parse(request.url)
         if url is None:
-            raise ValueError(f"not an http or https URL: {self._redactor.url(request.url)}")
-        with trail.hop(role, self._redactor.url(str(url))) as draft:
-            route = self._proxies.route(url.scheme, url.host, redirects.port(url))
-            way = _Way(request=request, url=url, route=route, trail=trail, draft=draft)
-            async with self._hosts[way.host]:
+            raise ValueError(f"not an http or https URL: {self._means.redactor.url(request.url)}")
+        with trail.hop(role, self._means.redactor.url(str(url))) as draft:
+            host, port = url.raw_host.decode("ascii"), redirects.port(url)
+            route = self._proxies.route(url.scheme, host, port)
+            way = Way(request=request, url=url, route=route, trail=trail, draft=draft, means=self._means)
+            async with self._hosts[host]:
                 answer = await self._again(way) or await self._anew(way)
         if answer is None or answer.status is None:
             return Reply(hop=draft.freeze())
         return Reply(
-            hop=draft.freeze(),
-            status=answer.status,
-            headers=answer.headers,
-            body=answer.content(request.body_limit),
+            hop=draft.freeze(), status=answer.status, headers=answer.headers, body=answer.content(request.body_limit)
         )
 
-    async def _again(self, way: _Way) -> Answer | None:
+    async def _again(self, way: Way) -> Answer | None:
         """Over an idle connection of this trail; None when there is none, or when it turns out to be closed."""
         channel = way.trail.take(way.key)
         if not isinstance(channel, Channel):
             return None
-        try:
-            facts, answer = await channel.exchange(self._sent(way), way.draft.clock, self._redactor)
-        except BaseException:
-            channel.close()
-            raise
+        facts, answer = await channel.exchange(way.sent(), way.draft.clock, self._means.redactor)
         if answer.status is None and facts.result in {"closed", "reset"}:
-            return None
+            return None  # idle connections end without notice
         way.draft.reused = True
         way.draft.http = facts
-        self._keep(way, channel, answer)
+        way.keep(channel, answer)
         return answer
 
-    async def _anew(self, way: _Way) -> Answer | None:
-        """From the name on."""
+    async def _anew(self, way: Way) -> Answer | None:
+        """From the name on. Through a proxy, what the target's name resolves to here is side evidence."""
         if way.route is None:
-            return await self._direct(way)
-        async with asyncio.TaskGroup() as group:
-            beside = group.create_task(self._side_evidence(way))
-            answer = await self._through_proxy(way, way.route)
-            await beside
-        return answer
-
-    async def _side_evidence(self, way: _Way) -> None:
-        """What the target's name resolves to here, although the proxy resolves it itself."""
-        way.draft.dns = await self._resolvers.resolve(way.host, way.draft.clock)
-
-    async def _direct(self, way: _Way) -> Answer | None:
-        draft, clock = way.draft, way.draft.clock
-        draft.dns = await self._resolvers.resolve(way.host, clock)
-
-        def report(seen: tuple[Connection, ...]) -> None:
-            draft.connections = seen
-
-        wish = self._wish(way)
-        link = await self._connector.connect(draft.dns.addresses, way.port, wish, clock, report)
-        if link is None or link.stream is None:
-            return None
-        with _closing(link.stream) as stream:
-            answer = await self._talk(way, link, stream, wish)
-        return answer
-
-    async def _talk(self, way: _Way, link: Link, stream: ByteStream, wish: TlsWish | None) -> Answer:
-        """The request, and beside it the same over small segments when the first one stalls."""
-        channel = Channel(stream, way.url, _alpn(stream))
-        first = asyncio.ensure_future(channel.exchange(self._sent(way), way.draft.clock, self._redactor))
-        beside: asyncio.Task[HttpFacts | None] | None = None
+            return await direct.fetch(way)
+        beside = asyncio.ensure_future(self._means.resolvers.resolve(way.host, way.draft.clock))
         try:
-            if way.request.method in _REPEATABLE:
-                await asyncio.wait({first}, timeout=max(self._limits.answer_cap_s / 2, self._limits.second_attempt_s))
-                if not first.done():
-                    beside = asyncio.ensure_future(self._clamped(way, link, wish))
-            way.draft.http, answer = await first
-            if beside is not None and way.draft.http.result == "timeout":
-                way.draft.clamped = await beside or UNSET
+            answer = await through_proxy.fetch(way, way.route)
+            way.draft.dns = await beside
         finally:
-            await _end(first, beside)
-        self._keep(way, channel, answer)
+            beside.cancel()
         return answer
-
-    async def _clamped(self, way: _Way, link: Link, wish: TlsWish | None) -> HttpFacts | None:
-        """The same request on a connection with clamped segments: it gets through where large packets vanish."""
-        again = await self._connector.again(link, way.port, wish, way.draft.clock, link.connection.tcp.attempt + 1)
-        way.draft.connections = (*way.draft.connections, again.connection)
-        if again.stream is None:
-            return None
-        with _closing(again.stream) as stream:
-            left = max(self._limits.answer_cap_s / 2 - self._limits.connect_cap_s, self._limits.connect_cap_s)
-            sent = msgspec.structs.replace(self._sent(way), cap_s=left)
-            facts, _ = await Channel(stream, way.url, _alpn(stream)).exchange(sent, way.draft.clock, self._redactor)
-            stream.close()
-        return facts
-
-    async def _through_proxy(self, way: _Way, route: Route) -> Answer | None:
-        link = await self._to_proxy(way, route)
-        if link is None or link.stream is None:
-            return None
-        with _closing(link.stream) as stream:
-            origin = httpx.URL(route.url)
-            if way.url.scheme == "http":
-                channel = Channel(stream, origin, None, absolute=True)
-                sent = self._sent(way, extra=_login_header(route))
-            else:
-                tunnel = await self._tunnel(way, route, Channel(stream, origin, None))
-                inner = await self._inner_tls(way, tunnel) if tunnel is not None else None
-                if inner is None:
-                    stream.close()
-                    return None
-                channel, sent = Channel(inner, way.url, _alpn(inner)), self._sent(way)
-            way.draft.http, answer = await channel.exchange(sent, way.draft.clock, self._redactor)
-            self._keep(way, channel, answer)
-        return answer
-
-    async def _to_proxy(self, way: _Way, route: Route) -> Link | None:
-        """The proxy's own name, connections and TLS."""
-        draft, clock = way.draft, way.draft.clock
-        facts = ProxyFacts(url=route.url, source=route.source)
-        draft.proxy = facts
-        dns = await self._resolvers.resolve(route.host, clock)
-        draft.proxy = facts = msgspec.structs.replace(facts, dns=dns)
-
-        def report(seen: tuple[Connection, ...]) -> None:
-            draft.proxy = msgspec.structs.replace(facts, connections=seen)
-
-        wish = None
-        if route.scheme == "https":
-            wish = TlsWish(judge=self._judges.get("system", _PROXY_ALPN), server_name=route.host)
-        return await self._connector.connect(dns.addresses, route.port, wish, clock, report)
-
-    async def _tunnel(self, way: _Way, route: Route, channel: Channel) -> ByteStream | None:
-        target = f"[{way.host}]:{way.port}" if ":" in way.host else f"{way.host}:{way.port}"
-        sent = Sent(
-            method="CONNECT",
-            url=way.url,
-            headers=_login_header(route),
-            body_limit=_PROXY_PAGE,
-            cap_s=self._limits.answer_cap_s,
-        )
-        facts, _, tunnel = await channel.tunnel(sent, target, way.draft.clock, self._redactor)
-        assert way.draft.proxy is not UNSET
-        way.draft.proxy = msgspec.structs.replace(way.draft.proxy, connect=facts)
-        return tunnel
-
-    async def _inner_tls(self, way: _Way, tunnel: ByteStream) -> TlsStream | None:
-        judge = self._judges.get(way.request.trust, way.request.alpn)
-        cap = Cap.after(self._limits.connect_cap_s)
-        way.draft.tls, stream = await tls.handshake(tunnel, judge, way.server_name, cap, way.draft.clock)
-        return stream
-
-    def _wish(self, way: _Way) -> TlsWish | None:
-        if way.url.scheme == "http":
-            return None
-        return TlsWish(judge=self._judges.get(way.request.trust, way.request.alpn), server_name=way.server_name)
-
-    def _sent(self, way: _Way, extra: tuple[tuple[str, str], ...] = ()) -> Sent:
-        secret = tuple((name, value.reveal()) for name, value in way.request.secret_headers)
-        return Sent(
-            method=way.request.method,
-            url=way.url,
-            headers=(*way.request.headers, *secret, *extra),
-            body=way.request.body,
-            body_limit=way.request.body_limit,
-            cap_s=self._limits.answer_cap_s,
-        )
-
-    def _keep(self, way: _Way, channel: Channel, answer: Answer) -> None:
-        if answer.complete and channel.idle:
-            way.trail.keep(way.key, channel)
-        else:
-            channel.close()
-
-
-class _closing:  # noqa: N801 - reads like contextlib.closing, but only on the way of an exception
-    """Closes the stream when the block fails; otherwise whoever used it has decided."""
-
-    def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> ByteStream:
-        return self._stream
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            self._stream.close()
-
-
-async def _end(*tasks: asyncio.Task[object] | asyncio.Future[object] | None) -> None:
-    """Nothing goes on behind the hop's back."""
-    running = [task for task in tasks if task is not None]
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
-
-
-def _alpn(stream: ByteStream) -> str | None:
-    return stream.tls.selected_alpn_protocol() if isinstance(stream, TlsStream) else None
-
-
-def _refused(following: redirects.Next) -> dict[str, str]:
-    return {"redirect": following.refused or ""}
-
-
-def _login_header(route: Route) -> tuple[tuple[str, str], ...]:
-    if route.login is None:
-        return ()
-    return (("proxy-authorization", _basic(route.login)),)
-
-
-def _basic(login: Secret) -> str:
-    return f"Basic {base64.b64encode(login.reveal().encode()).decode()}"

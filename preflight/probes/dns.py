@@ -6,6 +6,7 @@ import random
 import socket
 import struct
 from collections.abc import Iterable
+from typing import Any
 
 import dns.exception
 import dns.flags
@@ -70,7 +71,7 @@ async def ask(question: Question, cap: Cap, clock: Clock, *, grace_s: float) -> 
         if response.flags & dns.flags.TC:
             transport, truncated = "tcp", True
             response = await _over_tcp(query, question.server, cap)
-        told = _read(response, question.rtype)
+        told: dict[str, Any] = _read(response, question.rtype)
     except _Failed as failed:
         told = {"result": failed.result, "errno": failed.errno, "detail": failed.detail}
     return DnsAnswer(
@@ -199,7 +200,7 @@ def _parse(wire: bytes, query: dns.message.Message, heard: _Heard) -> dns.messag
     return None
 
 
-def _read(response: dns.message.Message, rtype: str) -> dict[str, object]:
+def _read(response: dns.message.Message, rtype: str) -> dict[str, Any]:
     """rcode, CNAME chain, addresses and smallest TTL of the answer section."""
     wanted = dns.rdatatype.from_text(rtype)
     name = response.question[0].name if response.question else dns.name.root
@@ -218,7 +219,7 @@ def _read(response: dns.message.Message, rtype: str) -> dict[str, object]:
 
 def _told(
     response: dns.message.Message, chain: list[str], ttls: list[int], addresses: Iterable[str], detail: str
-) -> dict[str, object]:
+) -> dict[str, Any]:
     return {
         "result": "answer",
         "rcode": dns.rcode.to_text(response.rcode()),

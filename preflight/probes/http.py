@@ -3,54 +3,28 @@
 Bodies, headers and time are bounded; what is recorded is redacted; exceptions of the libraries end here.
 """
 
-import errno
 import logging
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import h2.exceptions
-import h11
 import httpcore
 import httpx
 import msgspec
 
 from preflight import __version__
 from preflight.model.observation import HttpFacts
+from preflight.probes import broken
 from preflight.probes.attempts import Cap
 from preflight.probes.clock import Clock
 from preflight.probes.redact import Redactor
 from preflight.probes.streams import ByteStream
 from preflight.probes.wire import Enough, TunnelStream, Wire
 
-_CUT = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED})
-_MAX_DETAIL = 200
 USER_AGENT = f"preflight/{__version__}"
 
 # They log whole URLs and headers, secrets included, as soon as somebody turns logging on.
 for _name in ("httpx", "httpcore", "hpack"):
     logging.getLogger(_name).setLevel(logging.WARNING)
-
-# Every exception that httpcore has, and those of h2 and h11 that it lets through, with the result that they mean when
-# the wire knows nothing more precise (see `_told`).
-RESULTS: dict[type[Exception], str] = {
-    httpcore.RemoteProtocolError: "malformed",
-    httpcore.LocalProtocolError: "error",
-    httpcore.ProtocolError: "malformed",
-    httpcore.ReadTimeout: "timeout",
-    httpcore.WriteTimeout: "timeout",
-    httpcore.ConnectTimeout: "timeout",
-    httpcore.PoolTimeout: "timeout",
-    httpcore.TimeoutException: "timeout",
-    httpcore.ReadError: "error",
-    httpcore.WriteError: "error",
-    httpcore.ConnectError: "error",
-    httpcore.NetworkError: "error",
-    httpcore.ConnectionNotAvailable: "closed",
-    httpcore.ProxyError: "error",
-    httpcore.UnsupportedProtocol: "error",
-    h2.exceptions.H2Error: "malformed",
-    h11.RemoteProtocolError: "malformed",
-}
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,8 +109,8 @@ class Channel:
 
     async def tunnel(
         self, sent: Sent, target: str, clock: Clock, redactor: Redactor
-    ) -> tuple[HttpFacts, Answer, ByteStream | None]:
-        """CONNECT. The stream through the proxy when it agrees, otherwise what it said instead."""
+    ) -> tuple[HttpFacts, ByteStream | None]:
+        """CONNECT to `host:port`: the stream through the proxy when it agrees."""
         tunnels: list[ByteStream] = []
 
         async def conversation(answer: Answer) -> None:
@@ -152,31 +126,31 @@ class Channel:
                 return
             await answer.fill(response.aiter_raw(), sent.body_limit, self._wire)
 
-        facts, answer = await self._observe(sent, clock, redactor, conversation)
+        facts, _ = await self._observe(sent, clock, redactor, conversation)
         if not tunnels:
             self.close()
-        return facts, answer, tunnels[0] if tunnels else None
+        return facts, tunnels[0] if tunnels else None
 
     async def _observe(
         self, sent: Sent, clock: Clock, redactor: Redactor, conversation: Callable[[Answer], Awaitable[None]]
     ) -> tuple[HttpFacts, Answer]:
         at_ms, answer = clock.ms(), Answer()
         self._wire.begin()
-        told: tuple[str, str | None, str] = ("ok", None, "")
+        told: broken.Told = ("ok", None, "")
         try:
             async with Cap.after(sent.cap_s).hold():
                 await conversation(answer)
         except Enough:
             pass  # our limit, and a good answer
         except TimeoutError as error:
-            told = ("timeout", _errno(error), "")
-        except tuple(RESULTS) as error:
-            told = _told(error, self._wire, redactor)
+            told = ("timeout", broken.errno_name(error), "")
+        except tuple(broken.RESULTS) as error:
+            told = broken.told(error, self._wire, redactor)
         except BaseException:
             self.close()
             raise
-        if told[0] != "ok" and answer.status is None and _is_something_else(self._wire.first, self._connection):
-            told = ("malformed", told[1], _quoted(self._wire.first, redactor))
+        if told[0] != "ok" and answer.status is None and broken.is_something_else(self._wire.first, self._connection):
+            told = ("malformed", told[1], broken.quoted(self._wire.first, redactor))
         return _facts(sent, answer, told, self._wire, redactor, at_ms=at_ms, duration_ms=clock.since(at_ms)), answer
 
     async def _send(self, request: httpcore.Request) -> httpx.Response:
@@ -184,7 +158,6 @@ class Channel:
             response = await self._connection.handle_async_request(request)
         except ValueError as error:  # httpcore reads an HTTP/2 :status as a number without asking
             raise httpcore.RemoteProtocolError(type(error).__name__) from error
-        assert isinstance(response.stream, AsyncIterator) or hasattr(response.stream, "__aiter__")
         return httpx.Response(
             response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
         )
@@ -236,41 +209,10 @@ def _request(client: httpx.AsyncClient, sent: Sent) -> httpx.Request:
     return client.build_request(sent.method, sent.url, headers=headers, content=sent.body or None)
 
 
-def _told(error: Exception, wire: Wire, redactor: Redactor) -> tuple[str, str | None, str]:
-    """Result, errno and detail: how the wire ended outweighs what the parser made of it."""
-    result = next(RESULTS[kind] for kind in type(error).__mro__ if kind in RESULTS)
-    cause = error.__cause__ or next((one for one in error.args if isinstance(one, Exception)), None)
-    if isinstance(error, httpcore.LocalProtocolError) and isinstance(cause, h11.LocalProtocolError):
-        return "error", None, "the request is not legal HTTP"  # the library's text quotes it, secrets included
-    if wire.broken is not None:
-        cut = wire.broken.errno in _CUT
-        return "reset" if cut else "error", _errno(wire.broken), redactor.text(str(wire.broken), _MAX_DETAIL)
-    if wire.ended:
-        return "closed", None, redactor.text(str(error), _MAX_DETAIL)
-    if getattr(cause, "error_status_hint", None) == 431 or isinstance(
-        cause or error, h2.exceptions.DenialOfServiceError
-    ):
-        return "too-large", None, redactor.text(str(error), _MAX_DETAIL)
-    if isinstance(cause, h2.exceptions.H2Error):
-        result = "malformed"  # httpcore blames itself for what the peer sent
-    return result, None, redactor.text(str(error), _MAX_DETAIL)
-
-
-def _is_something_else(first: bytes, connection: httpcore.AsyncConnectionInterface) -> bool:
-    """Whether what came back cannot be the beginning of an HTTP/1 status line."""
-    if isinstance(connection, httpcore.AsyncHTTP2Connection):
-        return first.startswith(b"HTTP/1")
-    return bool(first) and not (first.startswith(b"HTTP/") or b"HTTP/".startswith(first))
-
-
-def _quoted(first: bytes, redactor: Redactor) -> str:
-    return "not HTTP: " + redactor.text(repr(first)[2:-1], _MAX_DETAIL)
-
-
 def _facts(
     sent: Sent,
     answer: Answer,
-    told: tuple[str, str | None, str],
+    told: broken.Told,
     wire: Wire,
     redactor: Redactor,
     *,
@@ -304,7 +246,7 @@ def _charset(headers: httpx.Headers) -> str:
 
 
 def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
-    """gzip and deflate, never more than `limit` bytes of it; anything else as it came."""
+    """Opens gzip and deflate, never more than `limit` bytes of it; anything else as it came."""
     windows = {"gzip": 31, "x-gzip": 31, "deflate": 15}.get(encoding.strip().lower())
     if windows is None or not body:
         return body
@@ -316,7 +258,3 @@ def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
 
 def _port(url: httpx.URL) -> int:
     return url.port or {"https": 443}.get(url.scheme, 80)
-
-
-def _errno(error: OSError) -> str | None:
-    return None if error.errno is None else errno.errorcode.get(error.errno, str(error.errno))

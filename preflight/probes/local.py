@@ -56,7 +56,9 @@ def look(
 def _resolver(plan: VantagePlan, file: Path) -> ResolverFacts:
     if plan.mapping.nameservers:
         return ResolverFacts(
-            consumer=plan.resolver_consumer or "mapped", nameservers=plan.mapping.nameservers, source="preflight.toml mapping.nameservers"
+            consumer=plan.resolver_consumer or "mapped",
+            nameservers=plan.mapping.nameservers,
+            source="preflight.toml mapping.nameservers",
         )
     facts = resolv_conf.read(file, plan.resolver_consumer)
     if facts.consumer == "glibc":
@@ -96,7 +98,7 @@ def _source(family: socket.AddressFamily, address: str) -> ipaddress.IPv4Address
 
 
 def _proxies(environ: Mapping[str, str], semantics: str) -> dict[str, str]:
-    """Effective values under lower-case names. Go reads upper case first, the others lower case; Go has no ALL_PROXY."""
+    """Effective values under lower-case names. Go reads upper case first and knows no ALL_PROXY."""
     found = {}
     for name in _VARIABLES:
         if name == "all_proxy" and semantics == "go":

@@ -4,7 +4,7 @@ Read from the sources in 2026-11:
 - Go (containerd, kubelet): golang.org/x/net/http/httpproxy, `config.init` and `config.useProxy`
 - curl 8: lib/noproxy.c, `Curl_check_noproxy`
 - Python: requests 2.34 `utils.should_bypass_proxies`, which goes on with `urllib.request.proxy_bypass_environment`
-- .NET: System.Net.Http `HttpEnvironmentProxy.IsMatchInBypassList`; "asterisks are not supported" (HttpClient.DefaultProxy)
+- .NET: System.Net.Http `HttpEnvironmentProxy.IsMatchInBypassList` and the documentation of `HttpClient.DefaultProxy`
 """
 
 import ipaddress
@@ -66,7 +66,7 @@ def _go_entry(entry: str, host: str, port: int) -> bool:
 
 
 def _curl(no_proxy: str, host: str, port: int) -> bool:  # noqa: ARG001 - curl knows no ports
-    """A leading dot means nothing; networks for literal addresses; "*" only alone; a blank without comma ends the list."""
+    """A leading dot means nothing; networks for addresses; "*" only alone; a blank without comma ends the list."""
     if no_proxy == "*":
         return True
     address = _address(host)

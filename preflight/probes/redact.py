@@ -23,7 +23,7 @@ _SECRET_HEADERS = frozenset(
 _URL_HEADERS = frozenset({"location", "content-location", "link", "refresh", "azure-asyncoperation"})
 
 # Query keys: SAS `sig`, AWS and Google signed URLs, Azure Front Door / Verizon CDN tokens (P4), OAuth.
-_SECRET_QUERY = (
+_SECRET_QUERY = (  # noqa: S105 - names, not values
     r"sig|signature|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature|p4|token|access_token"
     r"|refresh_token|id_token|client_secret|client_assertion|assertion|password|passwd|secret|code|api[-_]?key"
     r"|subscription-key|sharedaccesskey|accountkey"
@@ -64,7 +64,7 @@ class Redactor:
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """Lower-case names, bounded values, secrets removed; at most `MAX_HEADERS`."""
-        clean = []
+        clean: list[tuple[str, str]] = []
         for name, value in headers:
             if len(clean) == MAX_HEADERS:
                 break

@@ -63,7 +63,8 @@ async def look_up(name: str, cap: Cap, *, hosts_file: Path = HOSTS_FILE, lookup:
     """What getaddrinfo says about the name, and what the hosts file has for it."""
     clock = Clock()
     hosts = from_hosts_file(name, hosts_file)
-    addresses, error, result = (), None, "answer"
+    addresses: tuple[str, ...] = ()
+    error, result = None, "answer"
     try:
         async with cap.hold():
             addresses = tuple((await _in_thread(lookup, name))[:_MAX_ADDRESSES])
@@ -97,7 +98,7 @@ async def _in_thread(lookup: Lookup, name: str) -> list[str]:
 
 
 def _error_name(failure: Exception) -> str:
-    """ "EAI_NONAME", "EAI_AGAIN", ...; aliases of the same number are one name everywhere."""
+    """EAI_NONAME, EAI_AGAIN, ...; aliases of the same number are one name everywhere."""
     if not isinstance(failure, socket.gaierror):
         return type(failure).__name__
     known = {getattr(socket, name): name for name in sorted(dir(socket), reverse=True) if name.startswith("EAI_")}

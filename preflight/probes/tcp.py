@@ -45,7 +45,10 @@ async def connect(
             sock.close()
             raise
         source = _source(sock)
-        stream = _keep(sock) if result == "connected" else sock.close()
+        if result == "connected":
+            stream = TcpStream(sock)
+        else:
+            sock.close()
     facts = TcpFacts(
         address=address,
         port=port,
@@ -74,10 +77,6 @@ def _socket(host: str, port: int, mss: int | None) -> tuple[socket.socket, tuple
         sock.close()
         raise
     return sock, where
-
-
-def _keep(sock: socket.socket) -> TcpStream:
-    return TcpStream(sock)
 
 
 def _source(sock: socket.socket) -> str | None:

@@ -9,7 +9,7 @@ import errno
 import re
 import ssl
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from preflight.model.observation import TlsFacts
 from preflight.probes import certificates, names
@@ -127,12 +127,11 @@ async def handshake(
     """One handshake that verifies chain and name; without success the stream below is closed."""
     at_ms = clock.ms()
     stream: TlsStream | None = None
-    told: dict[str, object]
     try:
         stream = TlsStream(below, judge.context, server_name)
         async with cap.hold():
             await stream.handshake()
-        told = {"result": "ok"}
+        told: dict[str, Any] = {"result": "ok"}
     except TimeoutError as error:
         told = {"result": "timeout", "errno": _errno(error)}
     except ssl.SSLError as error:
@@ -150,7 +149,7 @@ async def handshake(
     except BaseException:
         below.close()
         raise
-    facts = _facts(told, stream, judge, server_name, at_ms, clock)
+    facts = _facts(told, stream, judge, server_name, at_ms=at_ms, duration_ms=clock.since(at_ms))
     if facts.result == "ok":
         return facts, stream
     below.close()
@@ -161,10 +160,15 @@ _CUT = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED})
 
 
 def _facts(
-    told: dict[str, object], stream: TlsStream | None, judge: Judge, server_name: str, at_ms: float, clock: Clock
+    told: dict[str, Any],
+    stream: TlsStream | None,
+    judge: Judge,
+    server_name: str,
+    *,
+    at_ms: float,
+    duration_ms: float,
 ) -> TlsFacts:
-    duration_ms = clock.since(at_ms)  # before the chain is parsed, which is our time and not the network's
-    seen: dict[str, object] = {}
+    seen: dict[str, Any] = {}
     if stream is not None:
         chain = certificates.read(certificates.presented(stream.tls))
         cipher = stream.tls.cipher() if told["result"] == "ok" else None
@@ -194,7 +198,7 @@ def _is_plain(first: bytes) -> bool:
     return bool(first) and (first[0] not in range(20, 24) or first[1:2] not in (b"", b"\x03"))
 
 
-def _refused(error: ssl.SSLError, stream: TlsStream | None) -> dict[str, object]:
+def _refused(error: ssl.SSLError, stream: TlsStream | None) -> dict[str, Any]:
     """What OpenSSL says: our verification, the peer's alert, or bytes that make no sense."""
     if isinstance(error, ssl.SSLCertVerificationError):
         message = str(error.verify_message)[:200]

@@ -25,7 +25,7 @@ class Wire(httpcore.AsyncNetworkStream):
         self.ended = self.enough = False
         self.broken: OSError | None = None
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 - httpcore's
         """Bytes of the answer; `timeout` is not used, since the cap is on the whole exchange."""
         if self.enough:
             raise Enough
@@ -39,7 +39,7 @@ class Wire(httpcore.AsyncNetworkStream):
         self.ended = not data
         return data
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - httpcore's
         """Bytes of the request."""
         if not buffer:
             return

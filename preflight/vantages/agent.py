@@ -21,13 +21,12 @@ MAX_PLAN = 16 * 1024 * 1024
 def read_plan(text: bytes, source: str) -> VantagePlan:
     """The plan of one vantage; a plan of another schema version is named before anything else of it is read."""
     try:
-        version = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).get("schema_version")
-        if version is not None and bytes(version) != b"1":
-            raise UsageFailure(
-                f"{source}: plan of schema version {bytes(version)[:20].decode(errors='replace')}; this preflight {__version__} reads version 1"
-            )
+        version = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).get("schema_version", msgspec.Raw(b"1"))
+        if bytes(version) != b"1":
+            told = bytes(version)[:20].decode(errors="replace")
+            raise UsageFailure(f"{source}: plan of schema version {told}; this preflight {__version__} reads version 1")
         return msgspec.json.decode(text, type=VantagePlan)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageFailure(f"{source}: not a plan of one vantage: {error}") from error
 
 

@@ -16,4 +16,5 @@ class Vantage(Protocol):
     A vantage that cannot run says so in the facts it returns (`error`, `error_cause`); it raises only when cancelled.
     """
 
-    async def __call__(self, plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts: ...
+    async def __call__(self, plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
+        """Run the plan there."""

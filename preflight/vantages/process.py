@@ -1,4 +1,4 @@
-"""An agent as a child process of this one: the demo's nodes and pods. Reads the same lines that a pod's log will hold."""
+"""An agent as a child process: the demo's nodes and pods. Reads the same lines that a pod's log will hold."""
 
 import asyncio
 import contextlib
@@ -121,7 +121,8 @@ class _Listener:
         if self._end is not None and self._observed == self._end.observations:
             return self._with_skew(self._end.facts)
         facts = self._hello or unheard(self._plan.vantage)
-        lost = f"{self._observed} of {len(self._plan.tasks)} observations arrived, {self._reader.broken} lines were unreadable"
+        expected = len(self._plan.tasks)
+        lost = f"{self._observed} of {expected} observations arrived, {self._reader.broken} lines were unreadable"
         cause = "vantage.incomplete" if self._hello else "vantage.not-run"
         return msgspec.structs.replace(facts, complete=False, error=f"{otherwise}; {lost}", error_cause=cause)
 

@@ -1,7 +1,7 @@
 """The agent's lines: a sentinel, then one JSON message. Written by the agent, read back by whoever started it.
 
-Logs hold foreign lines, lose lines and repeat them, so every message carries the run's id and a sequence number, and the
-closing line says how many there were. What does not parse is counted, never guessed at. Bounded: one line may have
+Logs hold foreign lines, lose lines and repeat them, so every message carries the run's id and a sequence number, and
+the closing line says how many there were. What does not parse is counted, never guessed at. Bounded: one line may have
 `MAX_LINE` bytes, one stream `MAX_MESSAGES` messages.
 """
 

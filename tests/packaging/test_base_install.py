@@ -41,14 +41,12 @@ def closure(name: str, *, seen: dict[str, list[Path]]) -> dict[str, list[Path]]:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base")
+    (folder / "preflight").symlink_to(Path(preflight.__file__).parent)  # first: an editable install lists no files
     for tops in closure("azureml-aks-preflight", seen={}).values():
         for top in tops:
             link = folder / top.name
             if top.exists() and not link.exists() and top.suffix != ".pth":
                 link.symlink_to(top)
-    package = folder / "preflight"
-    if not package.exists():  # an editable install has no files of its own
-        package.symlink_to(Path(preflight.__file__).parent)
     return folder
 
 

@@ -229,3 +229,12 @@ async def test_repository_names_cannot_leave_their_place_in_the_url(service, els
     params = {"repository": "a?b#c", "reference": "x/../y"}
     await probe(ProbeName.REGISTRY, service, params=params, **CREDENTIALS)
     assert service.asked[-1].target == "/v2/a%3Fb%23c/manifests/x%2F..%2Fy"
+
+
+async def test_what_a_refusal_echoes_of_the_password_is_taken_out(service, elsewhere, probe):
+    acr(service, elsewhere)
+    message = f"no such login: puller:{CREDENTIALS['registry_password']}"
+    service.answers["/oauth2/token"] = (401, {}, json.dumps({"errors": [{"code": "X", "message": message}]}).encode())
+    seen = await probe(ProbeName.REGISTRY, service, params=PARAMS, **CREDENTIALS)
+    assert seen.hops[-1].service["error_message"].startswith("no such login: puller:")
+    assert CREDENTIALS["registry_password"] not in msgspec.json.encode(seen).decode()

@@ -43,7 +43,7 @@ def missing(_check: Check, role: str, observation: Observation) -> Outcome:
 def _refused(hop: Hop) -> Outcome:
     if fact(hop, "auth") == "bearer" and step(hop) == "query":
         return fail("kube.unauthorized", f"reached, but {said(hop)} to the token given")
-    return good(f"reached: {said(hop)} with a Kubernetes Status; rights are not judged")
+    return good(f"reached: {said(hop)} with a Kubernetes Status")
 
 
 def _path(hop: Hop) -> str:

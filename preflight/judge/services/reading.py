@@ -52,7 +52,8 @@ def service_address(hop: Hop, observation: Observation) -> str:
 
 def said(hop: Hop) -> str:
     """`HOST answered HTTP 403 DENIED (message)`, as far as it is known: the service's words for a reason."""
-    parts = [f"{host_of(hop)} answered HTTP {status(hop)}", fact(hop, "error")]
-    if message := fact(hop, "error_message"):
+    code, message = fact(hop, "error"), fact(hop, "error_message")
+    parts = [f"{host_of(hop)} answered HTTP {status(hop)}", code]
+    if message and message != code:
         parts.append(f"({message})")
     return " ".join(part for part in parts if part)

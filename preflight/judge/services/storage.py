@@ -61,7 +61,7 @@ def answer(_check: Check, hop: Hop, observation: Observation) -> Outcome:
     if cause in (_BUSY, _BROKEN):
         return fail(cause, said(hop))
     if step(hop) == "origin":
-        return _reached(hop)
+        return _reached(hop, observation)
     return _refused(hop, cause)
 
 
@@ -109,10 +109,12 @@ def _admitted(hop: Hop) -> str:
     return f"{read} bytes read" if read else ""
 
 
-def _reached(hop: Hop) -> Outcome:
+def _reached(hop: Hop, observation: Observation) -> Outcome:
     """The first request: an answer of the account is enough for reaching it; `read` judges what it admits."""
     if status(hop) not in _TRANSPORT_ONLY:
         return fail("http.unexpected-status", f"{said(hop)}, not as storage does")
+    if _was_read(hop, observation):
+        return good()
     return good(f"{said(hop)}: reached; that its network rules admit is not proven by that")
 
 

@@ -1,5 +1,6 @@
 """Takes small facts out of answers' bodies: bounded, printable, never raising, whatever the bytes are."""
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -41,8 +42,6 @@ def text(value: object, limit: int = MESSAGE_LIMIT) -> str:
 
 def address_in(message: str) -> str:
     """The first IP address that a message names, "" without one."""
-    import ipaddress  # noqa: PLC0415 - only denials need it
-
     for found in _ADDRESS.findall(message[:2000]):
         try:
             return str(ipaddress.ip_address(found))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from preflight.model.plan import Task
+from preflight.model.secret import Secrets
+from preflight.probes.redact import Redactor
 from preflight.probes.request import Reply, Request
 from preflight.probes.trail import Trail
 
@@ -17,8 +19,12 @@ def request(task: Task, path: str | None = None) -> Request:
     return Request(url=target.url, alpn=task.alpn, trust=task.trust, server_name=target.server_name, follow=_REDIRECTS)
 
 
-def note(trail: Trail, reply: Reply, facts: Mapping[str, str]) -> None:
-    """Writes non-empty facts to the hop that was answered, the last redirect when there were any."""
-    kept = {name: value for name, value in facts.items() if value}
+def note(trail: Trail, reply: Reply, facts: Mapping[str, str], secrets: Secrets) -> None:
+    """Writes non-empty facts to the hop that was answered, the last redirect when there were any.
+
+    An answer may echo what it was sent, so secrets are taken out of what is quoted from it.
+    """
+    redactor = Redactor(secrets)
+    kept = {name: redactor.text(value) for name, value in facts.items() if value}
     if kept:
         trail.annotate(reply.hop.role, kept)

@@ -26,7 +26,7 @@ async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> N
     reply = await dialer.fetch(trail, "origin", origin)
     if reply.status is None:
         return
-    note(trail, reply, {"auth": auth, **error_facts(reply)})
+    note(trail, reply, {"auth": auth, **error_facts(reply)}, secrets)
     container, blob = task.params.get("container"), task.params.get("blob")
     if container and blob:
         read, auth = authorized(task, secrets, f"/{quote(container, safe='')}/{quote(blob, safe='/')}")
@@ -34,7 +34,7 @@ async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> N
         reply = await dialer.fetch(
             trail, "read", msgspec.structs.replace(read, headers=(*read.headers, ranged), body_limit=_FIRST_BYTES)
         )
-        note(trail, reply, {"auth": auth, **error_facts(reply), "read_bytes": _read(reply)})
+        note(trail, reply, {"auth": auth, **error_facts(reply), "read_bytes": _read(reply)}, secrets)
 
 
 def authorized(task: Task, secrets: Secrets, path: str) -> tuple[Request, str]:

@@ -16,8 +16,8 @@ _WORDS = (
 )
 
 
-async def probe(task: Task, dialer: Dialer, trail: Trail, _secrets: Secrets) -> None:
+async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> None:
     """`origin`: GET the path."""
     reply = await dialer.fetch(trail, "origin", request(task))
     if reply.status is not None and reply.status >= 400:
-        note(trail, reply, {"router": next((word for text, word in _WORDS if text in reply.body), "")})
+        note(trail, reply, {"router": next((word for text, word in _WORDS if text in reply.body), "")}, secrets)

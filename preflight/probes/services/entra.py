@@ -28,7 +28,7 @@ async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> N
     origin = await dialer.fetch(trail, "origin", request(task, f"/{tenant}/v2.0/.well-known/openid-configuration"))
     if origin.status is None:
         return
-    note(trail, origin, _facts(origin))
+    note(trail, origin, _facts(origin), secrets)
     secret = given(task, secrets, "entra_client_secret")
     if secret is None or not task.params.get("client_id"):
         return
@@ -46,7 +46,7 @@ async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> N
         follow=0,  # a secret goes to Entra itself and nowhere else
     )
     token = await dialer.fetch(trail, "token", asked)
-    note(trail, token, _facts(token))
+    note(trail, token, _facts(token), secrets)
 
 
 def _tenant_of(path: str) -> str:

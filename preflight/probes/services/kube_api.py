@@ -26,14 +26,14 @@ async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> N
     origin = await dialer.fetch(trail, "origin", request(task, "/version"))
     if origin.status is None:
         return
-    note(trail, origin, {"auth": "none", **_facts(origin, "version")})
+    note(trail, origin, {"auth": "none", **_facts(origin, "version")}, secrets)
     ready = await dialer.fetch(trail, "ready", request(task, "/readyz"))
-    note(trail, ready, {"auth": "none", **_facts(ready, "ready")})
+    note(trail, ready, {"auth": "none", **_facts(ready, "ready")}, secrets)
     headers = bearer(given(task, secrets, "api_server_token"))
     if headers:
         asked = msgspec.structs.replace(request(task, "/apis"), secret_headers=headers, body_limit=_LIST_LIMIT)
         query = await dialer.fetch(trail, "query", asked)
-        note(trail, query, {"auth": "bearer", **_facts(query, "groups")})
+        note(trail, query, {"auth": "bearer", **_facts(query, "groups")}, secrets)
 
 
 def _facts(reply: Reply, expected: str) -> dict[str, str]:

@@ -13,11 +13,11 @@ from preflight.probes.trail import Trail
 METADATA = "/v1/rest/auth/metadata"
 
 
-async def probe(task: Task, dialer: Dialer, trail: Trail, _secrets: Secrets) -> None:
+async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> None:
     """`origin`: GET the metadata."""
     reply = await dialer.fetch(trail, "origin", request(task, METADATA))
     if reply.status is not None:
-        note(trail, reply, _facts(reply.body))
+        note(trail, reply, _facts(reply.body), secrets)
 
 
 def _facts(body: bytes) -> dict[str, str]:

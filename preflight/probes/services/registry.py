@@ -38,6 +38,7 @@ class _Pull(msgspec.Struct, frozen=True, kw_only=True):
     task: Task
     dialer: Dialer
     trail: Trail
+    secrets: Secrets
     headers: SecretHeaders = ()
     auth: str = "anonymous"
 
@@ -48,9 +49,9 @@ async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> N
     if origin.status is None:
         return
     challenges = parse(origin.headers.get_list("www-authenticate"))
-    note(trail, origin, _origin_facts(task, origin, challenges))
+    note(trail, origin, _origin_facts(task, origin, challenges), secrets)
     login = basic(given(task, secrets, "registry_user"), given(task, secrets, "registry_password"))
-    pull = await _signed_in(_Pull(task=task, dialer=dialer, trail=trail), origin, challenges, login)
+    pull = await _signed_in(_Pull(task=task, dialer=dialer, trail=trail, secrets=secrets), origin, challenges, login)
     if pull is None or not task.params.get("repository"):
         return
     smallest = await _smallest_layer(pull)
@@ -113,7 +114,7 @@ async def _token(pull: _Pull, asked: Challenge, login: SecretHeaders) -> _Pull |
     value = document.get("token") or document.get("access_token")
     headers = bearer(Secret(value)) if isinstance(value, str) else ()
     auth = "basic" if login else "anonymous"
-    note(pull.trail, reply, {"auth": auth, "token": "given" if headers else "absent", **_refusal(reply)})
+    note(pull.trail, reply, {"auth": auth, "token": "given" if headers else "absent", **_refusal(reply)}, pull.secrets)
     return msgspec.structs.replace(pull, headers=headers, auth="bearer" if login else "anonymous") if headers else None
 
 
@@ -147,7 +148,12 @@ async def _manifest(pull: _Pull, role: str, reference: str) -> Index | Image | N
     if reply.status is None:
         return None
     found = manifests.read(reply.body) if reply.status == 200 else None
-    note(pull.trail, reply, {"auth": pull.auth, **_manifest_facts(reply, reference, found), **_refusal(reply)})
+    note(
+        pull.trail,
+        reply,
+        {"auth": pull.auth, **_manifest_facts(reply, reference, found), **_refusal(reply)},
+        pull.secrets,
+    )
     return found
 
 
@@ -182,7 +188,7 @@ async def _layer(pull: _Pull, blob: Blob) -> None:
         facts["layer_bytes"] = str(len(reply.body))
         judged = whole and (_complete(reply) or len(reply.body) > blob.size)
         facts |= _digest_facts(blob.digest, reply.body) if judged else {"digest": "partial"}
-    note(pull.trail, reply, facts)
+    note(pull.trail, reply, facts, pull.secrets)
 
 
 def _digest_facts(digest: str, content: bytes) -> dict[str, str]:

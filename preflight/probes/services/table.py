@@ -23,11 +23,11 @@ async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> N
     reply = await dialer.fetch(trail, "origin", _odata(anonymous))
     if reply.status is None:
         return
-    note(trail, reply, {"auth": auth, **error_facts(reply)})
+    note(trail, reply, {"auth": auth, **error_facts(reply)}, secrets)
     signed, auth = authorized(task, secrets, _TABLES)
     if auth != "none":
         reply = await dialer.fetch(trail, "read", _odata(signed))
-        note(trail, reply, {"auth": auth, **error_facts(reply)})
+        note(trail, reply, {"auth": auth, **error_facts(reply)}, secrets)
 
 
 def _odata(request: Request) -> Request:

@@ -26,12 +26,12 @@ async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> N
     origin = await dialer.fetch(trail, "origin", request(task, path))
     if origin.status is None:
         return
-    note(trail, origin, {"auth": "none", **_facts(origin)})
+    note(trail, origin, {"auth": "none", **_facts(origin)}, secrets)
     headers = bearer(given(task, secrets, "workspace_token"))
     if headers:
         asked = msgspec.structs.replace(request(task, _query_path(task) or path), secret_headers=headers)
         query = await dialer.fetch(trail, "query", asked)
-        note(trail, query, {"auth": "bearer", **_facts(query)})
+        note(trail, query, {"auth": "bearer", **_facts(query)}, secrets)
 
 
 def _query_path(task: Task) -> str:
