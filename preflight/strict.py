@@ -17,7 +17,8 @@ Fault = tuple[str, str]  # what was found ("is a URL"), and what would be right
 Rule = Callable[[Any], Fault | None]
 
 _INDEX = re.compile(r"\[[^\]]*\]")
-_USERINFO = re.compile(r"(^|://)\S*@")  # too much rather than too little: passwords may hold any character
+# Too much rather than too little: passwords may hold any character.
+_USERINFO = re.compile(r"(?<=://)\S*@|^(?!\w+://)\S*@")
 _SECRET_QUERY = re.compile(
     r"([?&;](?:sig|signature|code|key|api[-_]?key|token|access_token|password|secret|subscription-key)=)[^&;\s\"]+",
     re.IGNORECASE,
@@ -34,7 +35,7 @@ BAD: Final = _Bad()
 
 def masked(text: str) -> str:
     """The text without passwords in URLs and without secret query parameters."""
-    return _SECRET_QUERY.sub(r"\1***", _USERINFO.sub(r"\1***@", text))
+    return _SECRET_QUERY.sub(r"\1***", _USERINFO.sub("***@", text))
 
 
 def shown(value: object) -> str:

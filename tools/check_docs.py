@@ -104,7 +104,7 @@ def help_block() -> str:
 
 def help_text() -> str:
     """`preflight --help` at 80 columns, as printed."""
-    context = click.Context(cli, info_name="preflight", terminal_width=80, max_content_width=80)
+    context = cli.make_context("preflight", [], resilient_parsing=True, terminal_width=80)
     return "".join(f"{line.rstrip()}\n" for line in cli.get_help(context).splitlines())
 
 

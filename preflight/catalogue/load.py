@@ -38,7 +38,7 @@ def load(extra: Sequence[Path] = ()) -> Catalogue:
         for draft in _folder(folder, problems, alone=number == 0):
             _merge(drafts, draft)
     requirements = [requirement for draft in drafts.values() if (requirement := _convert(draft, problems)) is not None]
-    problems += verify(requirements, lambda requirement, key: drafts[requirement].place(f"{requirement}.{key}"))
+    problems += verify(requirements, drafts, lambda requirement, key: drafts[requirement].place(f"{requirement}.{key}"))
     if problems:
         raise Problems(problems)
     if not requirements:

@@ -1,7 +1,7 @@
 """What types cannot say about requirements: ids, placeholders, conditions, slices, order. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -42,8 +42,8 @@ def statuses(text: str) -> tuple[int, int] | None:
     return (low, high) if low <= high else None
 
 
-def verify(requirements: Sequence[Requirement], place: Place) -> list[str]:
-    """Every mistake, as file, key, what was found and what is right."""
+def verify(requirements: Sequence[Requirement], ids: Container[str], place: Place) -> list[str]:
+    """Every mistake, as file, key, what was found and what is right; `ids` are all, also of those not readable."""
     problems = []
     for requirement in requirements:
         problems += [
@@ -51,7 +51,7 @@ def verify(requirements: Sequence[Requirement], place: Place) -> list[str]:
             for rule in _RULES
             for key, found, right in rule(requirement)
         ]
-    for requirement, wrong in [*_order(requirements), *_overlaps(requirements)]:
+    for requirement, wrong in [*_order(requirements, ids), *_overlaps(requirements)]:
         problems.append(f"{place(requirement.id, wrong[0])}: {wrong[1]}\n  {wrong[2]}")
     return problems
 
@@ -185,16 +185,16 @@ def _closed_words(requirement: Requirement) -> Iterator[Wrong]:
 _RULES: Final = (_identity, _vantages, _slices, _placeholders, _target, _conditions, _closed_words)
 
 
-def _order(requirements: Sequence[Requirement]) -> Iterator[tuple[Requirement, Wrong]]:
+def _order(requirements: Sequence[Requirement], ids: Container[str]) -> Iterator[tuple[Requirement, Wrong]]:
     """`after` names known requirements on the same target, and never leads back to itself."""
     by_id = {requirement.id: requirement for requirement in requirements}
     for requirement in requirements:
         for name in requirement.after:
-            if name not in by_id:
+            if name not in ids:
                 hint = nearest(name, by_id)
                 right = f"did you mean {hint}?" if hint else "name a requirement of this catalogue"
                 yield requirement, ("after", f"{shown(name)} is not a requirement", right)
-            elif by_id[name].target != requirement.target:
+            elif name in by_id and by_id[name].target != requirement.target:
                 yield (
                     requirement,
                     ("after", f"{name} has another target", "order is between requirements on one target"),

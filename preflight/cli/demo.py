@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,5 +128,5 @@ async def _serve(faults: "list[Fault]") -> int:
 
 
 def _command(path: Path, secrets: dict[str, str]) -> str:
-    variables = " ".join(f"{name}={value}" for name, value in secrets.items())
+    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in secrets.items())
     return f"{variables} \\\n  preflight run --config {path} --vantage workstation"

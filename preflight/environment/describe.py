@@ -58,7 +58,7 @@ def _redacted(value: Any) -> Any:
             return masked(value)
         case dict():
             return {key: _redacted(one) for key, one in value.items()}
-        case list():
+        case list() | tuple():
             return [_redacted(one) for one in value]
         case _:
             return value

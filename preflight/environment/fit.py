@@ -46,7 +46,7 @@ def _unique(file: File, _cloud: Cloud, reader: Reader) -> None:
 
 def _pairs(file: File, _cloud: Cloud, reader: Reader) -> None:
     for one in file.storage:
-        if bool(one.container) is not bool(one.blob):
+        if bool(one.container) is not bool(one.blob) and not reader.spoilt(f"storage[{one.account}]"):
             missing = "blob" if one.container else "container"
             reader.report(f"storage[{one.account}].{missing}", "is missing", "a blob to read needs container and blob")
     credentials = file.credentials

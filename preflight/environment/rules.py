@@ -67,7 +67,7 @@ def _fqdn(value: str) -> Fault | None:
 def _region(value: str) -> Fault | None:
     if re.fullmatch(r"[a-z][a-z0-9]*", value):
         return None
-    simple = re.sub(r"[^a-z0-9]", "", value.lower())
+    simple = re.sub(r"[^a-z0-9]", "", value.lower()) if re.fullmatch(r"[\w -]{1,40}", value) else ""
     found = "has a space in it" if " " in value.strip() else "is not a region's short name"
     return found, f'give the short name of `az account list-locations`: "{simple or "westeurope"}"'
 

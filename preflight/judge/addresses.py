@@ -1,6 +1,7 @@
 """What kind of address an answer is. Not `ipaddress.is_private`: it calls documentation ranges private."""
 
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 
@@ -80,6 +81,7 @@ def is_address(text: str) -> bool:
     return parse(text) is not None
 
 
+@lru_cache(maxsize=4096)
 def classify(address: str) -> AddressClass:
     """The class of an address; a text that is no address counts as public, so that nothing is claimed of it."""
     parsed = parse(address)
@@ -103,6 +105,7 @@ def family(address: str) -> str:
     return "ipv6" if ":" in address else "ipv4"
 
 
+@lru_cache(maxsize=4096)
 def block_device(address: str) -> str | None:
     """The DNS filter whose block address this is."""
     parsed = parse(address)

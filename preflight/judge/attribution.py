@@ -33,6 +33,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     failing: tuple[str, ...]
     working: tuple[str, ...]
     inside: bool = False  # private destinations
+    api_server: bool = False
+    proxied: tuple[str, ...] = ()  # working places that go through a proxy
     model: NetworkModel = NetworkModel.UNKNOWN
     subnets: tuple[str, ...] = ()  # of the failing places, as the environment names them
 
@@ -96,12 +98,14 @@ def clue(view: View) -> str:
 
 def contradicts(view: View) -> tuple[str, ...]:
     """What does not fit the usual explanation."""
-    found = pattern(view)
-    if found is Pattern.NODE_ONLY:
-        return ("Pods get through where their nodes do not: rules that name single addresses, or a proxy, differ.",)
-    if found is Pattern.POD_ONLY and view.model in _TRANSLATED:
-        return ("Pods leave behind their node's address here, so a rule on a subnet would stop the nodes too.",)
-    return ()
+    lines = []
+    if pattern(view) is Pattern.NODE_ONLY:
+        lines.append("Pods get through where their nodes do not: rules for single addresses, or a proxy, differ.")
+    if pattern(view) is Pattern.POD_ONLY and view.model in _TRANSLATED and not view.cause.startswith("dns."):
+        lines.append("Pods leave behind their node's address here, so a rule on a subnet would stop the nodes too.")
+    if view.proxied:
+        lines.append(f"{', '.join(view.proxied)} goes through a proxy, which says nothing about the direct way.")
+    return tuple(lines)
 
 
 def candidates(view: View) -> tuple[Candidate, ...]:
@@ -111,11 +115,11 @@ def candidates(view: View) -> tuple[Candidate, ...]:
     if view.cause in BY_NAME:
         return (*_by_place(view, filters=True), suspects.SNI_FILTER, suspects.PROXY_IN_LINE)
     if view.cause in SILENT:
-        return (
-            *_by_place(view, filters=False),
-            *(suspects.PRIVATE_SILENCE if view.inside else suspects.PUBLIC_SILENCE),
-        )
-    return suspects.OTHERS.get(view.cause, ())
+        ranges = (suspects.AUTHORIZED_RANGES,) if view.api_server and not view.inside else ()
+        usual = suspects.PRIVATE_SILENCE if view.inside else suspects.PUBLIC_SILENCE
+        return (*_by_place(view, filters=False), *ranges, *usual)
+    pods = _POD_ONLY.get(view.cause, ()) if pattern(view) is Pattern.POD_ONLY else ()
+    return (*pods, *suspects.OTHERS.get(view.cause, ()))
 
 
 def confidence(view: View, usual: Confidence) -> Confidence:
@@ -176,3 +180,17 @@ def _dns(view: View) -> tuple[Candidate, ...]:
     if view.cause in ("dns.timeout", "dns.servfail"):
         return (suspects.DNS_PATH, suspects.FORWARDER)
     return ()
+
+
+_POD_ONLY: dict[str, tuple[Candidate, ...]] = {
+    "tls.untrusted": (suspects.IMAGE_TRUST,),
+    "tls.intercepted": (suspects.IMAGE_TRUST,),
+    "http.stalled": (suspects.TUNNEL_MTU,),
+    "tls.timeout": (suspects.TUNNEL_MTU,),
+    "proxy.auth-required": (suspects.POD_PROXY,),
+    "proxy.denied": (suspects.POD_PROXY,),
+    "proxy.failed": (suspects.POD_PROXY,),
+    "proxy.unresolved": (suspects.POD_PROXY,),
+    "tcp.refused": (suspects.POLICY,),
+    "route.prohibited": (suspects.POLICY,),
+}

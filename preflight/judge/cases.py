@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import UNSET
 
-from preflight.judge.addresses import is_internal
+from preflight.judge.addresses import AddressClass, classify, is_internal
 from preflight.judge.answers import Kind, by_server
 from preflight.judge.blockpages import device_in
 from preflight.judge.intercepted import device_of, issuer_of
@@ -23,6 +23,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
     addresses: tuple[str, ...] = ()  # destinations tried
     sources: tuple[str, ...] = ()  # addresses sent from, without ports
+    sent: tuple[str, ...] = ()  # the same with their ports, as a log would show them
     times: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()  # resolvers that answered badly, or all
     zone: str = ""  # private link zone, else the name without its first label
@@ -30,6 +31,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""  # only when its own text proved it
     proxy: str = ""
     opens: tuple[str, ...] = ()  # patterns that the catalogue says to open besides: "*.data.mcr.microsoft.com"
+    egress: str = ""  # the source address that the service says it saw
+    api_server: bool = False
     breaks: str = ""
 
     @property
@@ -70,6 +73,7 @@ def _case(
         cause=cause,
         host=host.strip("[]") or verdict.target,
         port=int(port) if port.isdigit() else 0,
+        api_server=check is not None and check.expect.trust == "cluster-ca",
         breaks=check.breaks if check is not None else "",
     )
     return case if hop is None else _with_hop(case, hop, check, facts.get(verdict.vantage))
@@ -88,6 +92,7 @@ def _with_hop(case: Case, hop: Hop, check: Check | None, facts: VantageFacts | N
     connections = hop.connections or (hop.proxy.connections if hop.proxy is not UNSET else ())
     chains = [connection.tls for connection in connections if connection.tls is not UNSET and connection.tls.chain]
     tls = hop.tls if hop.tls is not UNSET and hop.tls.chain else (chains[-1] if chains else None)
+    sent = [one.tcp.source for one in connections if one.tcp.source is not None and _leaves(_bare(one.tcp.source))]
     families = facts.families if facts is not None else ("ipv4",)
     page = (
         device_in(hop.http) if hop.http is not UNSET and case.cause in ("http.block-page", "kube.sni-missing") else None
@@ -98,10 +103,12 @@ def _with_hop(case: Case, hop: Hop, check: Check | None, facts: VantageFacts | N
         host=host_of(hop),
         port=port_of(hop),
         addresses=tuple(dict.fromkeys(connection.address for connection in connections)),
-        sources=tuple(dict.fromkeys(_bare(c.tcp.source) for c in connections if c.tcp.source is not None)),
+        sources=tuple(dict.fromkeys(map(_bare, sent))),
+        sent=tuple(dict.fromkeys(sent)),
         times=(hop.started,),
         servers=_servers(hop.dns, families) if hop.dns is not UNSET else (),
         opens=tuple(entry.rpartition(":")[0] for entry in check.opens) if check is not None else (),
+        egress=hop.service.get("denied_source", ""),
         zone="" if is_literal(hop) else _zone(hop, check),
         issuer=issuer_of(tls) if tls is not None and intercepted else "",
         device=page or (device_of(tls) if tls is not None and intercepted else None) or "",
@@ -122,6 +129,11 @@ def _zone(hop: Hop, check: Check | None) -> str:
     chain = [name for answer in (hop.dns.answers if hop.dns is not UNSET else ()) for name in answer.chain[1:]]
     linked = next((name for name in chain if "privatelink" in name.split(".")), None)
     return (linked or host_of(hop)).partition(".")[2]
+
+
+def _leaves(address: str) -> bool:
+    """What is sent from loopback never meets a network (the lab, a local proxy)."""
+    return classify(address) is not AddressClass.LOOPBACK
 
 
 def _bare(source: str) -> str:

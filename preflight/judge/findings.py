@@ -3,7 +3,8 @@
 import shlex
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import Any
+
+from msgspec import UNSET
 
 from preflight.judge import attribution, queries, remedies
 from preflight.judge.attribution import View
@@ -49,7 +50,7 @@ def find(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple[Finding, ..
 
 
 def _finding(number: str, group: Group, evidence: Evidence, verdicts: tuple[Verdict, ...]) -> Finding:
-    view = _view(group, evidence.environment, verdicts)
+    view = _view(group, evidence, verdicts)
     cause = CAUSES[group.cause]
     sure = _confidence(group, view)
     title = remedies.title(group.cause, _words(group, view))
@@ -68,28 +69,41 @@ def _finding(number: str, group: Group, evidence: Evidence, verdicts: tuple[Verd
         settle=_settle(group, view) if sure is not Confidence.PROVEN else "",
         candidates=_candidates(group, view, sure),
         queries=_queries(group, view),
-        verify=_verify(group, verdicts),
+        verify=_verify(group, verdicts, evidence.plan.stand_in),
         checks=group.checks,
         targets=tuple(dict.fromkeys(case.verdict.target for case in group.cases if case.verdict.target)),
         vantages=group.vantages,
     )
 
 
-def _view(group: Group, environment: dict[str, Any], verdicts: tuple[Verdict, ...]) -> View:
+def _view(group: Group, evidence: Evidence, verdicts: tuple[Verdict, ...]) -> View:
     """Where the same requirements on the same targets hold, comparison evidence included."""
     mine = {(case.verdict.requirement, case.verdict.target) for case in group.cases}
     failing = group.vantages
     others = [v for v in verdicts if (v.requirement, v.target) in mine and v.vantage and v.vantage not in failing]
     held = (Status.PASS, Status.WARN)
     bad = {v.vantage for v in others if v.status not in held or v.cause == group.cause}
+    working = tuple(dict.fromkeys(v.vantage for v in others if v.vantage not in bad))
     return View(
         cause=group.cause,
         failing=failing,
-        working=tuple(dict.fromkeys(v.vantage for v in others if v.vantage not in bad)),
+        working=working,
         inside=all(case.inside for case in group.cases),
-        model=attribution.network_model(environment),
-        subnets=attribution.subnets(environment, failing),
+        api_server=any(case.api_server for case in group.cases),
+        proxied=_proxied(group, working, others, evidence),
+        model=attribution.network_model(evidence.environment),
+        subnets=attribution.subnets(evidence.environment, failing),
     )
+
+
+def _proxied(group: Group, working: tuple[str, ...], others: list[Verdict], evidence: Evidence) -> tuple[str, ...]:
+    """Places that work through a proxy, where the failing ones go directly."""
+    if any(case.proxy for case in group.cases):
+        return ()
+    tasks = {(v.vantage, v.task) for v in others if v.vantage in working}
+    seen = (o for o in evidence.observations if (o.vantage, o.task) in tasks)
+    through = {o.vantage for o in seen if any(hop.proxy is not UNSET for hop in o.hops)}
+    return tuple(vantage for vantage in working if vantage in through)
 
 
 def _confidence(group: Group, view: View) -> Confidence:
@@ -134,10 +148,12 @@ def _hosts(every: tuple[Case, ...]) -> list[str]:
 
 
 def _who(vantage: str, every: tuple[Case, ...], view: View) -> str:
-    """The place, with the address that it sent from where the network sees that address."""
+    """The place, with the address that it sent from where the network sees that address, or that a service saw."""
+    egress = [case.egress for case in every if case.vantage == vantage and case.egress]
+    if egress:
+        return f"{vantage} (seen as {listed(egress, most=2)})"
     sources = [source for case in every if case.vantage == vantage for source in case.sources]
-    outside = [source for source in sources if source not in ("127.0.0.1", "::1")]
-    return f"{vantage} ({listed(outside, most=2)})" if outside and not _hidden(vantage, view) else vantage
+    return f"{vantage} ({listed(sources, most=2)})" if sources and not _hidden(vantage, view) else vantage
 
 
 def _hidden(vantage: str, view: View) -> bool:
@@ -186,6 +202,7 @@ def _queries(group: Group, view: View) -> tuple[Query, ...]:
     return kind(
         queries.Traffic(
             times=tuple(time for case in every for time in case.times),
+            sent=tuple(dict.fromkeys(source for case in every for source in case.sent)),
             sources=tuple(dict.fromkeys(source for case in every for source in case.sources)),
             destinations=tuple(dict.fromkeys(address for case in every for address in case.addresses)),
             ports=tuple(case.port for case in every if case.port),
@@ -210,10 +227,12 @@ _LOGS: dict[str, Callable[[queries.Traffic], tuple[Query, ...]]] = {
 }
 
 
-def _verify(group: Group, verdicts: tuple[Verdict, ...]) -> str:
+def _verify(group: Group, verdicts: tuple[Verdict, ...], stand_in: tuple[str, ...]) -> str:
     """The narrowest run that shows that it is fixed."""
-    wanted = [verdict for verdict in verdicts if verdict.check in group.checks]
+    ids = set(group.checks)
+    wanted = [verdict for verdict in verdicts if verdict.check in ids]
     only = " ".join(f"--only {shlex.quote(name)}" for name in dict.fromkeys(v.requirement for v in wanted))
-    places = list(dict.fromkeys(v.vantage for v in wanted if v.vantage))
-    where = f" --vantage {shlex.quote(','.join(places))}" if places else ""
-    return f"preflight run {only}{where}"
+    kinds = dict.fromkeys(v.vantage.partition("/")[0] for v in wanted if v.vantage)
+    where = f" --vantage {','.join(kinds)}" if kinds else ""
+    instead = f" --stand-in {','.join(stand_in)}" if stand_in else ""
+    return f"preflight run {only}{where}{instead}"

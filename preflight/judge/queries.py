@@ -15,6 +15,7 @@ from preflight.model.run import Query
 _SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,253}")
 _MARGIN = timedelta(minutes=5)  # logs carry the firewall's clock
 _MOST = 20
+_MOST_SOURCES = 5
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +23,7 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
 
     times: tuple[str, ...]  # UTC, ISO 8601
     sources: tuple[str, ...] = ()  # addresses
+    sent: tuple[str, ...] = ()  # the same with ports
     destinations: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     names: tuple[str, ...] = ()  # server names, or names asked for
@@ -75,7 +77,15 @@ def _kql(table: str, where: list[str], columns: str, note: str) -> str:
 
 
 def _note(traffic: Traffic) -> str:
-    return "// add the node's address where the network translates the pod's" if traffic.hidden else ""
+    """What narrows the search further, as comments: translation on the way changes source addresses and ports."""
+    seen = [source for source in traffic.sent if _SAFE.fullmatch(source.strip("[").replace("]", ""))][:_MOST_SOURCES]
+    times = [moment(time) for time in traffic.times if time]
+    when = f" at {min(times).isoformat(timespec='milliseconds').replace('+00:00', 'Z')}" if times else ""
+    lines = [
+        f"// sent from {', '.join(seen)}{when}" if seen else "",
+        "// add the node's address: the network translates the pod's" if traffic.hidden else "",
+    ]
+    return "\n".join(line for line in lines if line)
 
 
 def _between(traffic: Traffic, column: str = "TimeGenerated") -> str:

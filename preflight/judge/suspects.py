@@ -93,6 +93,51 @@ FORWARDER = Candidate(
     because="a server that cannot reach its forwarder answers late or with SERVFAIL",
     settle="the same query asked at the server itself",
 )
+AUTHORIZED_RANGES = Candidate(
+    what="the API server's authorized IP ranges, which do not contain this network's egress address",
+    because="a public API server drops sources outside its ranges without a word",
+    settle="az aks show --query apiServerAccessProfile.authorizedIpRanges, beside the egress address of this network",
+)
+IMAGE_TRUST = Candidate(
+    what="the trust store of the image: an authority added to the nodes is not in it",
+    because="nodes trust the certificate and pods do not; AKS custom certificate authorities reach nodes only",
+    settle="the CA bundle inside a pod; whether the image adds the corporate authority",
+)
+POD_PROXY = Candidate(
+    what="proxy settings of the pod (HTTPS_PROXY, NO_PROXY) that differ from the node's",
+    because="nodes get through and pods do not",
+    settle="the environment of the pod; the annotation kubernetes.azure.com/no-http-proxy-vars",
+)
+TUNNEL_MTU = Candidate(
+    what="MTU of the pods' interface, larger than the overlay or tunnel allows",
+    because="only pods lose large packets",
+    settle="ip link inside a pod, beside the node's",
+)
+FOREIGN_ADDRESS = Candidate(
+    what="stale or wrong DNS record: the address belongs to somebody else now",
+    because="what answers is not the service",
+    settle="whether the address is the service's",
+)
+IN_ITS_PLACE = Candidate(
+    what="device that answers in place of the service (block page, captive portal, load balancer)",
+    because="TCP connects, and what speaks is not the service",
+    settle="the same from a network without that device; the first bytes of the answer are in the evidence",
+)
+INSPECTION = Candidate(
+    what="TLS inspection on a firewall or secure web gateway",
+    because="the handshake is rebuilt on the way",
+    settle="the issuer of the certificate; the device's inspection policy for the host",
+)
+SERVICE = Candidate(
+    what="the service itself (overloaded, restarting, or refusing this client)",
+    because="the way there is fine as far as it was seen",
+    settle="the service's own log and health at that time",
+)
+CONTENT = Candidate(
+    what="device that inspects content and cuts",
+    because="the connection and TLS were fine",
+    settle="the device's threat or content log at that time",
+)
 OTHERS: dict[str, tuple[Candidate, ...]] = {
     "tls.timeout": (
         Candidate(
@@ -137,16 +182,46 @@ OTHERS: dict[str, tuple[Candidate, ...]] = {
             settle="the source of the ICMP message in a capture",
         ),
     ),
-    "http.reset": (
+    "http.reset": (CONTENT, SERVICE),
+    "http.timeout": (SERVICE, CONTENT),
+    "http.malformed": (IN_ITS_PLACE, FOREIGN_ADDRESS),
+    "http.block-page": (IN_ITS_PLACE, FOREIGN_ADDRESS),
+    "tcp.reset": (
         Candidate(
-            what="device that inspects content and cuts",
-            because="the connection and TLS were fine",
-            settle="the device's threat or content log at that time",
+            what="firewall or appliance that resets connections it does not allow",
+            because="the connection is answered and then refused",
+            settle="the device's log for source and destination",
+        ),
+        SERVICE,
+    ),
+    "route.prohibited": (
+        Candidate(
+            what="router or firewall that rejects with 'administratively prohibited'",
+            because="only a device that was told to says so",
+            settle="the source of the ICMP message in a capture",
         ),
         Candidate(
-            what="the service itself",
-            because="an overloaded service resets too",
-            settle="the same request from another network at the same time",
+            what="local firewall of this machine (iptables, nftables, eBPF policy)",
+            because="it rejects with the same error",
+            settle="its rules and counters",
+        ),
+    ),
+    "tls.not-tls": (IN_ITS_PLACE, FOREIGN_ADDRESS),
+    "tls.wrong-name": (FOREIGN_ADDRESS, IN_ITS_PLACE, INSPECTION),
+    "tls.alert": (SERVICE, INSPECTION),
+    "tls.intercepted": (INSPECTION,),
+    "tls.alpn-stripped": (INSPECTION,),
+    "kube.unexpected-answer": (IN_ITS_PLACE, FOREIGN_ADDRESS),
+    "proxy.failed": (
+        Candidate(
+            what="the proxy's own DNS or way out to the target",
+            because="the proxy took the request and could not serve it",
+            settle="the proxy's log at that time",
+        ),
+        Candidate(
+            what="firewall behind the proxy",
+            because="it drops the proxy's connection as it would drop this one",
+            settle="the firewall's log for the proxy's address",
         ),
     ),
 }

@@ -1,6 +1,7 @@
 """One observation as a row of slices (step and stage), and what each means to a check. Order is the wire's."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -71,10 +72,11 @@ def applicable(hop: Hop, observation: Observation) -> tuple[Stage, ...]:
     return (Stage.DNS, through, *tls_stage, *((Stage.HTTP,) if with_http else ()))
 
 
+@lru_cache(maxsize=1024)
 def split(judges: str) -> tuple[str, Stage | None]:
     """`origin.dns` to (`origin`, dns); `layer` to (`layer`, None)."""
     role, dot, last = judges.rpartition(".")
-    return (role, Stage(last)) if dot and last in tuple(Stage) else (judges, None)
+    return (role, Stage(last)) if dot and last in _STAGES else (judges, None)
 
 
 def owns(check: Check, part: Slice) -> bool:

@@ -66,6 +66,16 @@ class Lab:
         await self._settle()
 
     @property
+    def ca_pem(self) -> str:
+        """The authority behind every name that is Microsoft's or the example's."""
+        return self._pki.public.pem
+
+    @property
+    def cluster_ca_pem(self) -> str:
+        """The cluster's own authority, which stands in no public store."""
+        return self._pki.cluster.pem
+
+    @property
     def secrets(self) -> dict[str, str]:
         """Environment variables that the lab's preflight.toml names, with their values."""
         return {environment.variable(name): value for name, value in at.SECRETS.items()}
@@ -83,9 +93,7 @@ class Lab:
             not_given=self._effects.not_given,
             mapping=self.mappings.get("workstation", Mapping()),
         )
-        return environment.write(
-            folder, circumstances, ca_pem=self._pki.public.pem, cluster_ca_pem=self._pki.cluster.pem
-        )
+        return environment.write(folder, circumstances, ca_pem=self.ca_pem, cluster_ca_pem=self.cluster_ca_pem)
 
     def _served(self) -> tuple[str, ...]:
         """A set of servers for each vantage, or one for all where the real addresses are used."""
@@ -156,5 +164,6 @@ class Lab:
                 lost = self._effects.at(vantage, host.name, Layer.TCP) == "route.unreachable"
                 places[f"{address}:{port}"] = _UNREACHABLE if lost else f"{_LOOPBACK}:{listener.port}"
         anything = self._listeners[vantage, at.ENDPOINT.addresses[0], at.ENDPOINT.port].port
-        places |= {f"{address}:443": f"{_LOOPBACK}:{anything}" for address in at.SPARE}
+        ports = {host.port for host in at.HOSTS}
+        places |= {f"{address}:{port}": f"{_LOOPBACK}:{anything}" for address in at.SPARE for port in ports}
         return Mapping(nameservers=tuple(server.nameserver for server in self._resolvers[vantage]), connect_to=places)

@@ -13,6 +13,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     """Address ranges that the namespace answers for, and where its DNS listens.
 
     `views` says which network is which vantage's (`10.71.0.0/24` -> `node/demo`); others see what `default` sees.
+    A TCP fault closes the address itself, so it strikes every vantage, and there is one resolver only.
     `assign`: make the ranges local here (`ip route add local ... dev lo`); false when the caller has done it.
     """
 

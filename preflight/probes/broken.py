@@ -57,14 +57,18 @@ def told(error: Exception, wire: Wire, redactor: Redactor) -> Told:
     return result, None, redactor.text(str(error), _MAX_DETAIL)
 
 
-def is_something_else(first: bytes, connection: httpcore.AsyncConnectionInterface) -> bool:
-    """Whether what came back cannot be the beginning of an HTTP/1 status line."""
-    if isinstance(connection, httpcore.AsyncHTTP2Connection):
-        return first.startswith(b"HTTP/1")
-    return bool(first) and not (first.startswith(b"HTTP/") or b"HTTP/".startswith(first))
+def is_something_else(wire: Wire, *, http2: bool) -> bool:
+    """Whether what came back cannot be the beginning of an answer.
+
+    HTTP/1 begins with "HTTP/", an HTTP/2 connection with a SETTINGS frame (type 4; RFC 9113, section 3.4).
+    """
+    if http2:
+        return len(wire.opening) > 3 and wire.opening[3] != 4
+    return bool(wire.first) and not (wire.first.startswith(b"HTTP/") or b"HTTP/".startswith(wire.first))
 
 
 def quoted(first: bytes, redactor: Redactor) -> str:
+    """The beginning of what came instead of HTTP, escaped."""
     return "not HTTP: " + redactor.text(repr(first)[2:-1], _MAX_DETAIL)
 
 

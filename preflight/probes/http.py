@@ -1,5 +1,6 @@
-"""HTTP over a connection that was already judged, told as facts: httpx and httpcore on one stream, no pool.
+"""HTTP over a connection that was already judged, told as facts: httpx and httpcore on one stream, no pool, no client.
 
+httpx's client is left out because it parses Location even when it follows nothing, and loses the answer when it cannot.
 Bodies, headers and time are bounded; what is recorded is redacted; exceptions of the libraries end here.
 """
 
@@ -78,7 +79,8 @@ class Channel:
         self._wire = Wire(stream)
         self._origin = httpcore.Origin(origin.raw_scheme, origin.raw_host, _port(origin))
         self._absolute = absolute  # the request goes to a proxy, which wants the whole URL (RFC 9112, 3.2.2)
-        kind = httpcore.AsyncHTTP2Connection if alpn == "h2" else httpcore.AsyncHTTP11Connection
+        self._http2 = alpn == "h2"
+        kind = httpcore.AsyncHTTP2Connection if self._http2 else httpcore.AsyncHTTP11Connection
         self._connection = kind(origin=self._origin, stream=self._wire)
 
     @property
@@ -94,13 +96,17 @@ class Channel:
         """One request and its answer. The channel is closed unless the answer was complete."""
 
         async def conversation(answer: Answer) -> None:
-            async with httpx.AsyncClient(transport=_Judged(self), trust_env=False, follow_redirects=False) as client:
-                response = await client.send(_request(client, sent), stream=True)
-                try:
-                    answer.begin(response)
-                    await answer.fill(response.aiter_raw(), sent.body_limit, self._wire)
-                finally:
-                    await response.aclose()
+            request = _request(sent)
+            response = await self._send(
+                httpcore.Request(
+                    request.method, self._core_url(request.url), headers=request.headers.raw, content=request.stream
+                )
+            )
+            try:
+                answer.begin(response)
+                await answer.fill(response.aiter_raw(), sent.body_limit, self._wire)
+            finally:
+                await response.aclose()
 
         facts, answer = await self._observe(sent, clock, redactor, conversation)
         if not answer.complete:
@@ -149,7 +155,7 @@ class Channel:
         except BaseException:
             self.close()
             raise
-        if told[0] != "ok" and answer.status is None and broken.is_something_else(self._wire.first, self._connection):
+        if told[0] != "ok" and answer.status is None and broken.is_something_else(self._wire, http2=self._http2):
             told = ("malformed", told[1], broken.quoted(self._wire.first, redactor))
         return _facts(sent, answer, told, self._wire, redactor, at_ms=at_ms, duration_ms=clock.since(at_ms)), answer
 
@@ -162,29 +168,10 @@ class Channel:
             response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
         )
 
-    def core_url(self, url: httpx.URL) -> httpcore.URL:
+    def _core_url(self, url: httpx.URL) -> httpcore.URL:
         """The request's URL as the connection wants it."""
         target = b"%s://%s%s" % (url.raw_scheme, url.netloc, url.raw_path) if self._absolute else url.raw_path
         return httpcore.URL(scheme=self._origin.scheme, host=self._origin.host, port=self._origin.port, target=target)
-
-
-class _Judged(httpx.AsyncBaseTransport):
-    """httpx on top of a channel: what `httpx.AsyncHTTPTransport` is without pool, proxy and TLS."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        channel = self._channel
-        return await channel._send(  # noqa: SLF001 - two halves of one thing
-            httpcore.Request(
-                request.method,
-                channel.core_url(request.url),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
-        )
 
 
 class _Body(httpx.AsyncByteStream):
@@ -201,12 +188,11 @@ class _Body(httpx.AsyncByteStream):
         await self._response.aclose()
 
 
-def _request(client: httpx.AsyncClient, sent: Sent) -> httpx.Request:
+def _request(sent: Sent) -> httpx.Request:
     defaults = {"accept": "*/*", "accept-encoding": "identity", "user-agent": USER_AGENT}
     given = {name.lower() for name, _ in sent.headers}
     headers = [(name, value) for name, value in defaults.items() if name not in given] + list(sent.headers)
-    client.headers = httpx.Headers()
-    return client.build_request(sent.method, sent.url, headers=headers, content=sent.body or None)
+    return httpx.Request(sent.method, sent.url, headers=headers, content=sent.body or None)
 
 
 def _facts(

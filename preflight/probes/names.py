@@ -1,9 +1,12 @@
 """Host names and host:port texts as the wire needs them: ASCII, no final dot. Nothing is looked up here."""
 
 import ipaddress
+import re
 import socket
 
 import idna
+
+_LABEL = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def ascii_name(host: str) -> str | None:
@@ -18,8 +21,8 @@ def ascii_name(host: str) -> str | None:
         except (idna.IDNAError, UnicodeError):
             return None
     labels = name.split(".")
-    legal = len(name) <= 253 and all(0 < len(label) <= 63 for label in labels)
-    return name.lower() if legal and name.isprintable() and not set(name) & set(" \\/@:") else None
+    legal = len(name) <= 253 and all(len(label) <= 63 and _LABEL.fullmatch(label) for label in labels)
+    return name.lower() if legal else None
 
 
 def literal(host: str) -> str | None:

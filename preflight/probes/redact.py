@@ -22,13 +22,15 @@ _SECRET_HEADERS = frozenset(
 )
 _URL_HEADERS = frozenset({"location", "content-location", "link", "refresh", "azure-asyncoperation"})
 
-# Query keys: SAS `sig`, AWS and Google signed URLs, Azure Front Door / Verizon CDN tokens (P4), OAuth.
-_SECRET_QUERY = (  # noqa: S105 - names, not values
+# Names of values in queries and forms: SAS `sig`, AWS and Google signed URLs, Azure CDN tokens (P4), OAuth.
+_NAMES_OF_SECRETS = (
     r"sig|signature|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature|p4|token|access_token"
-    r"|refresh_token|id_token|client_secret|client_assertion|assertion|password|passwd|secret|code|api[-_]?key"
+    r"|refresh_token|id_token|client_secret|client_assertion|assertion|password|passwd|secret|api[-_]?key"
     r"|subscription-key|sharedaccesskey|accountkey"
 )
-_QUERY = re.compile(rf"(?i)(?<![\w-])({_SECRET_QUERY})=[^&\s\"'<>;]+")
+_NAMED = r"(?i)(?<![\w-])({})=[^&\s\"'<>;]+"
+_QUERY = re.compile(_NAMED.format(_NAMES_OF_SECRETS))
+_URL_CODE = re.compile(_NAMED.format("code"))  # a key of Azure Functions; elsewhere "code=470" is evidence
 _JSON = re.compile(
     r"(?i)(\"(?:[a-z_]*token|client_secret|client_assertion|assertion|password|secret|id_token_hint)\"\s*:\s*)"
     r"\"(?:[^\"\\]|\\.)*\"?"
@@ -60,7 +62,7 @@ class Redactor:
 
     def url(self, url: str) -> str:
         """The URL without userinfo, fragment and secret query values."""
-        return self.text(_without_userinfo(url.partition("#")[0]), MAX_URL)
+        return _URL_CODE.sub(rf"\1={GONE}", self.text(_without_userinfo(url.partition("#")[0]), MAX_URL))
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """Lower-case names, bounded values, secrets removed; at most `MAX_HEADERS`."""

@@ -3,6 +3,7 @@
 import httpx
 import msgspec
 
+from preflight.probes import names
 from preflight.probes.request import Reply, Request
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -57,9 +58,11 @@ def following(request: Request, reply: Reply, seen: frozenset[str], left: int) -
 
 def _joined(here: httpx.URL, location: str) -> httpx.URL | None:
     try:
-        return parse(str(here.join(location)))
+        there = parse(str(here.join(location)))
     except (httpx.InvalidURL, ValueError):
         return None
+    host = there.raw_host.decode("ascii") if there is not None else ""
+    return there if names.literal(host) or names.ascii_name(host) else None
 
 
 def _next(request: Request, here: httpx.URL, there: httpx.URL, status: int) -> Next:

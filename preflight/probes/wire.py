@@ -16,6 +16,7 @@ class Wire(httpcore.AsyncNetworkStream):
 
     def __init__(self, below: ByteStream) -> None:
         self.below = below
+        self.opening = b""  # of the connection; `first` is of the current answer
         self.begin()
 
     def begin(self) -> None:
@@ -36,6 +37,7 @@ class Wire(httpcore.AsyncNetworkStream):
             raise httpcore.ReadError(error) from error
         self.received += len(data)
         self.first = (self.first + data)[:_FIRST]
+        self.opening = (self.opening + data)[:_FIRST]
         self.ended = not data
         return data
 

@@ -18,15 +18,16 @@ from builders.facts import (
     plan,
     proxied,
     resolved,
+    through_proxy,
     tls,
     vantage,
 )
 from msgspec import UNSET
 
-from preflight.judge import judge, queries, remedies
+from preflight.judge import attribution, judge, queries, remedies
 from preflight.model.causes import CAUSES
 from preflight.model.plan import Expect, LeftOut
-from preflight.model.vocabulary import Confidence, Link, Owner, Phase, Severity, Status
+from preflight.model.vocabulary import Confidence, Link, Owner, Phase, ProbeName, Severity, Status
 
 CUT = {"connections": (connection(secure=tls("reset")),), "http": UNSET}
 SILENT = {"connections": (connection(secure=False, result="timeout"),), "http": UNSET}
@@ -64,7 +65,7 @@ def test_a_cut_connection_becomes_a_change_that_can_be_pasted():
     assert (found.id, found.cause, found.owner) == ("1", "tls.reset-after-hello", Owner.NETWORK)
     assert (found.status, found.severity, found.confidence) == (Status.FAIL, Severity.REQUIRED, Confidence.LIKELY)
     assert "The same works from node/system, so the pools meet different rules." in found.why
-    assert found.verify == "preflight run --only mcr.layers --vantage node/user1"
+    assert found.verify == "preflight run --only mcr.layers --vantage node"
     assert "Without it: The model cannot be downloaded." in found.change
     assert found.settle
 
@@ -243,7 +244,8 @@ def test_failures_come_before_what_could_not_be_told_and_warnings_last():
 def test_queries_carry_source_destination_name_and_time():
     (found,) = run_of({"node/a": CUT}).findings
     (query,) = found.queries
-    assert query.text.splitlines()[:4] == [
+    assert query.text.splitlines()[:5] == [
+        "// sent from 10.240.8.17:51234 at 2026-11-22T10:00:00.000Z",
         "AZFWApplicationRule",
         "| where TimeGenerated between (datetime(2026-11-22T09:55:00Z) .. datetime(2026-11-22T10:05:00Z))",
         f'| where Fqdn in~ ("{HOST}")',
@@ -252,7 +254,7 @@ def test_queries_carry_source_destination_name_and_time():
     firewall, flows = run_of({"node/a": SILENT}).findings[0].queries
     assert f'| where DestinationIp in ("{PUBLIC}")' in firewall.text
     assert "| where DestinationPort in (443)" in firewall.text
-    assert flows.text.startswith("NTANetAnalytics\n")
+    assert "\nNTANetAnalytics\n" in flows.text
     lost = run_of({"node/a": {"dns": dns(answer(rcode="NXDOMAIN")), "connections": (), "http": UNSET}})
     assert f'| where QueryName has_any ("{HOST}")' in lost.findings[0].queries[0].text
 
@@ -260,13 +262,15 @@ def test_queries_carry_source_destination_name_and_time():
 def test_where_pods_are_translated_the_log_has_another_source():
     run = run_of({"pod/a": CUT}, model("overlay"))
     text = run.findings[0].queries[0].text
-    assert "10.240.8.17" not in text
-    assert text.startswith("// ")
+    assert "where SourceIp" not in text
+    assert "add the node's address" in text
 
 
 def test_hostile_names_never_reach_a_query():
     names = ('x") | take 1 //', "ok.example")
-    traffic = queries.Traffic(times=("2026-11-22T10:00:00Z",), names=names, sources=("1.2.3.4\n",))
+    traffic = queries.Traffic(
+        times=("2026-11-22T10:00:00Z",), names=names, sources=("1.2.3.4\n",), sent=("1.2.3.4:1\n",)
+    )
     (query,) = queries.for_server_names(traffic)
     assert "take 1" not in query.text
     assert '("ok.example")' in query.text
@@ -298,3 +302,50 @@ def test_a_corporate_issuer_on_a_dependency_is_for_the_trust_store():
 def test_facts_of_the_vantage_are_optional():
     run = run_of({"node/a": SILENT}, facts=(vantage("node/other"),))
     assert run.findings[0].cause == "tcp.timeout"
+
+
+def test_a_place_that_works_through_a_proxy_says_nothing_about_the_direct_way():
+    run = run_of(
+        {"workstation": {"dns": UNSET, "connections": (), "proxy": through_proxy(), "tls": tls()}, "node/a": CUT}
+    )
+    assert any("workstation goes through a proxy" in line for line in run.findings[0].contradicts)
+
+
+def test_a_silent_public_api_server_may_have_authorized_ranges():
+    run = run_of({"node/a": SILENT}, requirement="api-server.reach", expect=Expect(trust="cluster-ca"))
+    assert any("authorized IP ranges" in one.what for one in run.findings[0].candidates)
+
+
+def test_the_address_that_the_service_saw_goes_into_the_change():
+    told = {
+        "error": "DENIED",
+        "denied_source": "20.120.109.180",
+        "error_message": "client with IP is not allowed access",
+    }
+    denied = hop(url=url("acrprod.azurecr.io"), http=http(403), service=told)
+    one = check("acr.reach", target="acrprod.azurecr.io:443")
+    run = judge(evidence(plan(one), observation(denied, probe=ProbeName.REGISTRY)))
+    (found,) = run.findings
+    assert found.cause == "registry.denied-by-network"
+    assert "20.120.109.180" in found.title
+
+
+def test_pods_that_do_not_trust_what_nodes_trust_point_to_the_image():
+    inspected = tls("unverified", verify_code=20, chain=(certificate(CORPORATE),))
+    run = run_of(
+        {"node/a": {}, "pod/a": {"connections": (connection(secure=inspected),), "http": UNSET}}, model("overlay")
+    )
+    assert "trust store of the image" in run.findings[0].candidates[0].what
+
+
+def test_every_network_cause_on_the_wire_ranks_places_or_names_the_change_itself():
+    settled = {
+        "dns.tcp-blocked",
+        "proxy.auth-required",
+        "proxy.denied",
+        "path.firewall-resolved-public",
+        "kube.sni-missing",
+    }
+    for cause in CAUSES.values():
+        if cause.owner is Owner.NETWORK and cause.id not in settled and not cause.id.startswith("registry."):
+            assert attribution.candidates(attribution.View(cause=cause.id, failing=("node/a",), working=())), cause.id

@@ -36,7 +36,7 @@ class Client:
         return host, int(mapped)
 
     def context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cadata=self.lab._pki.public.pem + self.lab._pki.cluster.pem)
+        return ssl.create_default_context(cadata=self.lab.ca_pem + self.lab.cluster_ca_pem)
 
     async def get(self, url: str, *, method: str = "GET", headers: dict | None = None, content: bytes = b"", read=1.0):
         timeout = {"connect": 2.0, "read": read, "write": 2.0, "pool": 2.0}

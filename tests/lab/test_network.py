@@ -1,5 +1,6 @@
 """The lab on real addresses and ports, in a network namespace of its own: nothing is mapped, the names are real."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -65,3 +66,39 @@ def test_real_names_on_port_443_in_a_namespace(tmp_path):
     )  # fmt: skip
     assert run.stderr == ""
     assert run.stdout == '[["10.73.0.30", 403], ["10.73.0.30", 401], false, {}]\n'
+
+
+ENGINE = """
+import asyncio, os, sys
+from pathlib import Path
+from preflight.lab.embedded import Lab, Network
+
+async def main():
+    async with Lab(network=Network(assign=True)) as lab:
+        path = lab.write_environment(Path("."))
+        plain = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        command = ("-m", "preflight", "run", "--config", str(path), "--vantage=workstation", "--stand-in=node,pod")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, "--format", "json", "--out", "out", env={**plain, **lab.secrets}
+        )
+        print(await process.wait())
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.e2e
+def test_the_unmodified_engine_finds_everything_well_behind_the_system_resolver(tmp_path):
+    script, resolv = tmp_path / "engine.py", tmp_path / "resolv.conf"
+    script.write_text(ENGINE)
+    resolv.write_text(f"nameserver {Network().dns}\n")
+    inside = f"ip link set lo up && mount --bind {resolv} /etc/resolv.conf && exec {sys.executable} {script}"
+    run = subprocess.run(
+        ["unshare", "-Urnm", "sh", "-c", inside],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert run.stdout == "0\n", run.stderr
+    finished = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert finished["plan"]["stand_in"] == ["node", "pod"]
+    assert finished["vantages"][0]["resolver"]["nameservers"] == [f"{Network().dns}:53"]
+    assert {verdict["status"] for verdict in finished["verdicts"]} == {"pass", "skipped"}

@@ -1,0 +1,126 @@
+"""The run for a pull request comment or a step summary: at most 60,000 characters, nothing from the network is markup.
+
+Single values stand in code spans, where Markdown does nothing; sentences are escaped, and what a forge turns into a
+mention or a link after the Markdown is parsed (`@name`, `#1`, `owner/repo#1`, `www.`) is broken by an invisible space.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from preflight.model.run import Finding, Run, Verdict
+from preflight.model.vocabulary import Owner, Status
+from preflight.render import text, view
+
+LIMIT = 60_000  # characters; a comment on GitHub takes 65,536
+_TOLD = 24_000  # what the findings may take of it
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>()#!|~^$&:@]")
+_LINKS = re.compile(r"(?<=@)(?=[\w-])|(?<=#)(?=\d)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-\d)", re.IGNORECASE)
+_LEADING = re.compile(r"^(?:[-+=]|\d+(?=[.)]))")
+_GAP = "\u200b"  # zero width space, ours: it parts what a forge would join to a mention or a link
+_MARKS = {
+    Status.PASS: "✅",
+    Status.WARN: "⚠️",
+    Status.FAIL: "❌",
+    Status.BLOCKED: "⛔",
+    Status.UNKNOWN: "❔",
+    Status.SKIPPED: "➖",
+    Status.WAIVED: "☑️",
+}
+
+
+def prose(words: str) -> str:
+    """A sentence that Markdown leaves alone, on one line."""
+    parted = _LINKS.sub(_GAP, text.line(words))
+    escaped = _MARKUP.sub(lambda found: f"\\{found[0]}", parted)
+    return _LEADING.sub(lambda found: f"{found[0]}{_GAP}" if found[0].isdigit() else f"\\{found[0]}", escaped)
+
+
+def code(value: str) -> str:
+    """A value as a code span; the bar, which ends a table's cell even there, is shown as a broken bar."""
+    inner = text.line(value).replace("|", "¦")
+    if not inner:
+        return ""
+    fence = "`" * (max((len(run) for run in re.findall("`+", inner)), default=0) + 1)
+    space = " " if inner.startswith("`") or inner.endswith("`") else ""
+    return f"{fence}{space}{inner}{space}{fence}"
+
+
+def render(run: Run) -> str:
+    """Verdict, counts, what to change by owner, what is not fine; everything else in a folded list while it fits."""
+    parts = [_verdict(run), *_findings(run), _trouble(run), _folded(run)]
+    kept: list[str] = []
+    foot = _foot(run)
+    room = LIMIT - len(foot) - 200
+    for part in parts:
+        if not part:
+            continue
+        if len(part) + 2 > room:
+            kept.append("_More is in the report and in run.json: there was no room for it here._")
+            break
+        kept.append(part)
+        room -= len(part) + 2
+    return "\n\n".join([*kept, foot]) + "\n"
+
+
+def _verdict(run: Run) -> str:
+    mark = {0: Status.PASS, 1: Status.FAIL, 3: Status.UNKNOWN}.get(run.exit_code, Status.WARN)
+    lines = [f"## {_MARKS[mark]} preflight: {prose(run.headline)}"]
+    if run.banner:
+        lines.append(f"> {prose(run.banner)}")
+    found = f"{view.plural(len(run.findings), 'finding')}, " if run.findings else ""
+    words = view.EXITS.get(run.exit_code, "")
+    lines.append(f"**{found}{view.counted(run)}** · exit {run.exit_code} ({words}) · {view.seconds(run.duration_ms)}")
+    lines.append(f"{prose(view.subject(run))} · {prose(view.when(run.started))}")
+    return "\n\n".join(lines)
+
+
+def _findings(run: Run) -> Iterable[str]:
+    if run.findings:
+        yield "### What to change"
+    used = 0
+    for owner, group in view.owners(run):
+        heading = f"**{view.TEAMS[owner].capitalize() if owner is not Owner.DNS else view.TEAMS[owner]}**"
+        blocks = [block for block in map(_finding, group) if (used := used + len(block)) <= _TOLD]
+        more = len(group) - len(blocks)
+        left = [f"_and {view.plural(more, 'finding')} more in the report_"] if more else []
+        yield "\n\n".join([heading, *blocks, *left])
+
+
+def _finding(finding: Finding) -> str:
+    lines = [f"- **{prose(finding.id)} · {prose(finding.title)}**", f"  {prose(finding.change)}"]
+    lines.append(f"  {code(finding.cause)}, {finding.confidence}")
+    lines += [f"  - {prose(why)}" for why in finding.why[:4]]
+    lines += [f"  - speaks against it: {prose(one)}" for one in finding.contradicts[:2]]
+    lines += [f"  - would settle it: {prose(finding.settle)}"] if finding.settle else []
+    lines += [f"  - verify: {code(finding.verify)}"] if finding.verify else []
+    return "  \n".join(lines[:3]) + "".join(f"\n{line}" for line in lines[3:])
+
+
+def _trouble(run: Run) -> str:
+    told = view.with_status(run, Status.FAIL, Status.WARN, Status.UNKNOWN, Status.BLOCKED, Status.WAIVED)
+    return f"### What is not fine\n\n{_table(told)}" if told else ""
+
+
+def _folded(run: Run) -> str:
+    """Everything, in the documented order; passes and skips too."""
+    if not run.verdicts:
+        return ""
+    rows = _table(run.verdicts)
+    return f"<details><summary>All {view.plural(len(run.verdicts), 'verdict')}</summary>\n\n{rows}\n\n</details>"
+
+
+def _table(verdicts: Sequence[Verdict]) -> str:
+    head = ["| | check | target | cause | what was seen |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *map(_row, verdicts)])
+
+
+def _row(verdict: Verdict) -> str:
+    status = f"{_MARKS[verdict.status]} {verdict.status}" + ("" if verdict.decides else " (comparison)")
+    reason = text.cut(text.line(verdict.reason), 300)
+    cells = (status, code(verdict.check), code(verdict.target), code(verdict.cause or ""), prose(reason))
+    return f"| {' | '.join(cells)} |"
+
+
+def _foot(run: Run) -> str:
+    tool = f"{run.tool.name} {run.tool.version}"
+    return f"<sub>{prose(tool)}, catalogue {prose(run.plan.catalogue_version)}, run {code(run.run_id)}</sub>"
