@@ -37,7 +37,6 @@ _LIKELY = {
     "http.timeout": "the service's health at that time",
     "http.reset": "the service's own log: did the request arrive?",
     "storage.denied-by-network": "the account's networkRuleSet (az storage account show)",
-    "kube.source-denied": "the cluster's authorizedIpRanges (az aks show)",
     "path.firewall-resolved-public": "what the firewall's DNS answers for the name",
     "registry.no-challenge": "what publicNetworkAccess of the registry is, and whose the address is",
 }
@@ -223,7 +222,7 @@ _LOGS: dict[str, Callable[[queries.Traffic], tuple[Query, ...]]] = {
     **dict.fromkeys(("http.block-page", "kube.sni-missing", "proxy.denied"), queries.for_server_names),
     **dict.fromkeys(("tls.timeout", "tls.not-tls", "tls.wrong-name", "http.reset", "http.timeout"), _both),
     **dict.fromkeys(("registry.denied-by-network", "storage.denied-by-network"), _both),
-    **dict.fromkeys(("kube.source-denied", "path.firewall-resolved-public", "proxy.unreachable"), _both),
+    **dict.fromkeys(("path.firewall-resolved-public", "proxy.unreachable"), _both),
 }
 
 

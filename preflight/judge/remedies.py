@@ -105,7 +105,6 @@ TITLES: dict[str, str] = {
     "kube.sni-missing": "Allow {hosts} by address in a network rule: clients in the cluster send no server name",
     "kube.not-ready": "Check the health of the control plane at {hosts}",
     "kube.unauthorized": "Renew credentials.api_server_token",
-    "kube.source-denied": "Add the egress address of {who} to the API server's authorized IP ranges",
     "kube.throttled": "Look for clients that flood the API server {hosts}",
     "kube.unavailable": "Check the health of the control plane at {hosts}",
     "endpoint.wrong-address": "Point the record of {hosts} to the router's address",

@@ -131,7 +131,6 @@ _ALL = (
     _c("kube.sni-missing", NETWORK, "A firewall denied the connection because it carried no server name (SNI).", "Allow the API server's address in a network rule, or set kubernetes.azure.com/set-kube-service-host-fqdn."),
     _c("kube.not-ready", PLATFORM, "The API server answers but says that it is not ready.", "Check the control plane's health."),
     _c("kube.unauthorized", IDENTITY, "The API server is reached but refuses this token.", "Renew credentials.api_server_token; the network is fine."),
-    _c("kube.source-denied", PLATFORM, "The API server's authorized IP ranges probably do not contain this source.", "Add the egress address of this network to the authorized IP ranges."),
     _c("kube.throttled", PLATFORM, "The API server throttles requests (429).", "Wait and repeat; look for clients that flood the API server."),
     _c("kube.unavailable", PLATFORM, "The API server answers with a server error.", "Check the control plane's health."),
     # -- endpoint

@@ -241,9 +241,7 @@ def _left_out(page: _Page, run: Run) -> list[str]:
 
 
 def _notices(page: _Page, run: Run) -> list[str]:
-    own = [(facts.vantage, notice) for facts in run.vantages for notice in facts.notices]
-    told = [*run.notices, *(f"{vantage}: {notice}" for vantage, notice in own)]
-    return [one for notice in dict.fromkeys(told) for one in page.hanging("  ! ", notice)]
+    return [one for notice in run.notices for one in page.hanging("  ! ", notice)]
 
 
 def _closing(page: _Page, run: Run) -> list[str]:

@@ -110,8 +110,15 @@ def _folded(run: Run) -> str:
 
 
 def _table(verdicts: Sequence[Verdict]) -> str:
-    head = ["| | check | target | cause | what was seen |", "|---|---|---|---|---|"]
-    return "\n".join([*head, *map(_row, verdicts)])
+    lines = ["| | check | target | cause | what was seen |", "|---|---|---|---|---|"]
+    used = 0
+    for number, verdict in enumerate(verdicts):
+        row = _row(verdict)
+        used += len(row)
+        if used > _TOLD:
+            return "\n".join([*lines, "", f"_and {len(verdicts) - number} more in the report_"])
+        lines.append(row)
+    return "\n".join(lines)
 
 
 def _row(verdict: Verdict) -> str:

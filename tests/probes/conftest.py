@@ -44,7 +44,7 @@ async def dialer(tmp_path: Path) -> AsyncIterator[Callable[..., Dialer]]:
 
 @pytest.fixture
 async def to(dialer, authority) -> AsyncIterator[Callable[..., Dialer]]:
-    """`to(port)`: a dialer for which https and http of every name lead to that port; more with `ports` and `records`."""
+    """`to(port)`: a dialer for which the name's https and http lead to that port; more with `ports` and `records`."""
     async with DnsServer({(NAME, "A"): [PUBLIC]}) as dns:
 
         def make(port: int, *, records=None, ports=None, secrets=None, environ=None, proxies=None, **changes) -> Dialer:

@@ -46,7 +46,9 @@ async def test_a_connection_has_its_source_port_its_cap_and_where_it_was_mapped_
 async def test_a_refused_connection_is_definite_and_not_repeated(to, trail):
     with raw.refusing() as port:
         hop = await to(port).connect(trail, "origin", TARGET)
-    assert [(one.tcp.result, one.tcp.errno, one.tcp.attempt) for one in hop.connections] == [("error", "ECONNREFUSED", 1)]
+    assert [(one.tcp.result, one.tcp.errno, one.tcp.attempt) for one in hop.connections] == [
+        ("error", "ECONNREFUSED", 1)
+    ]
 
 
 async def test_a_silent_drop_gets_a_second_socket_beside_the_first(to, trail):
@@ -134,7 +136,7 @@ async def test_a_good_handshake_has_version_cipher_alpn_and_chain(to, trail, aut
 )
 async def test_a_bad_certificate_has_its_verify_code_and_its_chain(to, trail, authority, leaf, code):
     context = authority.issue(NAME, **leaf).context()
-    hop, server = await shake(to, trail, Web(), context=context)
+    hop, _ = await shake(to, trail, Web(), context=context)
     seen = hop.connections[0].tls
     assert (seen.result, seen.verify_code) == ("unverified", code)
     assert seen.verify_message
@@ -234,12 +236,15 @@ async def test_a_reset_after_the_hello_is_tried_once_more_and_both_are_evidence(
 
 async def test_an_end_of_file_after_the_hello_is_closed_and_no_reset(to, trail):
     hop, _ = await shake(to, trail, raw.fin_after_hello)
-    assert [(one.tls.result, one.tls.errno, one.tls.bytes_received) for one in hop.connections] == [("closed", None, 0)] * 2
+    assert [(one.tls.result, one.tls.errno, one.tls.bytes_received) for one in hop.connections] == [
+        ("closed", None, 0)
+    ] * 2
 
 
 async def test_a_cut_that_happens_once_only_does_not_fail_the_hop(to, trail, authority):
     context = authority.issue(NAME).context()
     async with raw.serve(Web(), context=context) as good:
+
         async def forward(reader, writer):
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", good.port)
             await asyncio.gather(_pump(reader, up_writer), _pump(up_reader, writer))
@@ -263,6 +268,7 @@ async def _pump(reader, writer):
 async def test_a_silent_handshake_gets_a_second_connection_with_small_segments(to, trail, authority):
     context = authority.issue(NAME).context()
     async with raw.serve(Web(), context=context) as good:
+
         async def forward(reader, writer):
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", good.port)
             await asyncio.gather(_pump(reader, up_writer), _pump(up_reader, writer))
@@ -297,7 +303,9 @@ async def test_bytes_that_drip_do_not_stretch_the_cap(to, trail):
     assert hop.connections[0].tls.duration_ms < 5_000
 
 
-@pytest.mark.parametrize("data", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"hi", b"\x15\x02\x00\x00\x02"])
+@pytest.mark.parametrize(
+    "data", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"hi", b"\x15\x02\x00\x00\x02"]
+)
 async def test_what_is_not_tls_is_named_by_its_first_bytes(to, trail, data):
     hop, _ = await shake(to, trail, raw.saying(data))
     seen = hop.connections[0].tls
@@ -306,7 +314,17 @@ async def test_what_is_not_tls_is_named_by_its_first_bytes(to, trail, data):
     assert len(hop.connections) == 1
 
 
-@pytest.mark.parametrize(("code", "name"), [(40, "handshake_failure"), (70, "protocol_version"), (112, "unrecognized_name"), (120, "no_application_protocol"), (49, "access_denied"), (99, "alert 99")])
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (40, "handshake_failure"),
+        (70, "protocol_version"),
+        (112, "unrecognized_name"),
+        (120, "no_application_protocol"),
+        (49, "access_denied"),
+        (99, "alert 99"),
+    ],
+)
 async def test_an_alert_has_its_name(to, trail, code, name):
     hop, _ = await shake(to, trail, raw.alert(code))
     assert [(one.tls.result, one.tls.alert) for one in hop.connections] == [("alert", name)]
@@ -347,8 +365,7 @@ async def test_cancelling_in_any_stage_closes_sockets_and_keeps_what_was_seen(to
     limits = Limits(connect_cap_s=30, second_attempt_s=0.05, answer_cap_s=30)
     async with raw.serve(raw.silent) as server:
         fetching = asyncio.ensure_future(to(server.port, limits=limits).fetch(trail, "origin", Request(url=URL)))
-        while server.accepted < 2:
-            await asyncio.sleep(0.01)
+        await server.reached(2)
         fetching.cancel()
         with pytest.raises(asyncio.CancelledError):
             await fetching

@@ -83,6 +83,7 @@ async def test_truncation_with_tcp_blocked_says_so():
 
 async def test_truncation_with_silent_tcp_times_out():
     async with DnsServer() as server:
+
         async def script(query, transport):
             return [truncated(query)] if transport == "udp" else []
 
@@ -104,6 +105,7 @@ async def test_garbage_is_malformed_without_waiting_to_the_cap():
 
 async def test_an_answer_with_a_wrong_id_is_ignored_and_the_right_one_is_taken():
     async with DnsServer(A) as server:
+
         async def script(query, transport):
             forged = server.answer(query)
             forged.id = (query.id + 1) & 0xFFFF
@@ -118,7 +120,10 @@ async def test_an_answer_with_a_wrong_id_is_ignored_and_the_right_one_is_taken()
     [
         (lambda query: dns.message.make_response(dns.message.make_query("other.example", "A", id=query.id)), "another"),
         (lambda query: query.to_wire(), "question came back"),
-        (lambda query: ((query.id + 1) & 0xFFFF).to_bytes(2, "big") + dns.message.make_response(query).to_wire()[2:], "wrong id"),
+        (
+            lambda query: ((query.id + 1) & 0xFFFF).to_bytes(2, "big") + dns.message.make_response(query).to_wire()[2:],
+            "wrong id",
+        ),
         (lambda query: b"?", "not a DNS message"),
     ],
 )
@@ -155,6 +160,7 @@ async def test_the_question_is_absolute_and_carries_edns_only_when_asked_to():
 
 async def test_a_tcp_server_that_closes_at_once_is_malformed():
     async with DnsServer() as server:
+
         async def script(query, transport):
             if transport == "udp":
                 return [truncated(query)]

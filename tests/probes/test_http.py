@@ -140,14 +140,18 @@ async def test_a_body_compressed_against_the_request_is_opened_within_the_limit(
 
 
 async def test_binary_bodies_do_not_break_the_facts(to, trail):
-    reply = await get(to, trail, Web(default=response(200, bytes(range(256)), (("Content-Type", "text/html; charset=idna"),))))
+    reply = await get(
+        to, trail, Web(default=response(200, bytes(range(256)), (("Content-Type", "text/html; charset=idna"),)))
+    )
     assert reply.body == bytes(range(256))
     assert len(reply.hop.http.body) == 256
 
 
 async def test_secrets_are_sent_and_never_recorded(to, trail):
     body = b'{"access_token": "abcdefghijkl", "refresh_token":"mnopqrstuv", "expires_in": 3}'
-    web = Web(default=response(200, body, (("Set-Cookie", "session=verysecret"), ("X-Echo", "Bearer s3cr3t-t0ken-value"))))
+    web = Web(
+        default=response(200, body, (("Set-Cookie", "session=verysecret"), ("X-Echo", "Bearer s3cr3t-t0ken-value")))
+    )
     reply = await get(
         to,
         trail,
@@ -344,7 +348,9 @@ def _nothing(connection, stream):
 
 
 def _flood(connection, stream):
-    connection.send_headers(stream, [(":status", "200")] + [(f"x-{n}", "y" * 1000) for n in range(100)], end_stream=True)
+    connection.send_headers(
+        stream, [(":status", "200")] + [(f"x-{n}", "y" * 1000) for n in range(100)], end_stream=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -407,8 +413,7 @@ async def test_cancelling_an_exchange_closes_everything(to, trail, authority):
     context = authority.issue(NAME).context()
     async with raw.serve(raw.silent, context=context) as server:
         fetching = asyncio.ensure_future(to(server.port, limits=limits).fetch(trail, "origin", Request(url=HTTPS)))
-        while server.accepted < 2:
-            await asyncio.sleep(0.005)
+        await server.reached(2)
         fetching.cancel()
         await asyncio.gather(fetching, return_exceptions=True)
     assert trail.hops[0].connections[0].tls.result == "ok"
@@ -418,17 +423,15 @@ async def test_cancelling_an_exchange_closes_everything(to, trail, authority):
 
 
 def test_every_exception_of_httpcore_has_a_result():
-    found = {
-        one
-        for one in vars(httpcore).values()
-        if inspect.isclass(one) and issubclass(one, Exception)
-    }
+    found = {one for one in vars(httpcore).values() if inspect.isclass(one) and issubclass(one, Exception)}
     assert found, "httpcore exports its exceptions"
     assert found <= set(broken.RESULTS)
     assert set(broken.RESULTS.values()) <= {"timeout", "reset", "closed", "malformed", "too-large", "error"}
 
 
 def test_every_exception_of_h2_is_covered():
-    found = [one for one in vars(h2.exceptions).values() if inspect.isclass(one) and issubclass(one, h2.exceptions.H2Error)]
+    found = [
+        one for one in vars(h2.exceptions).values() if inspect.isclass(one) and issubclass(one, h2.exceptions.H2Error)
+    ]
     assert len(found) > 5
     assert all(any(kind in broken.RESULTS for kind in one.__mro__) for one in found)

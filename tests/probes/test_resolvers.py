@@ -5,7 +5,7 @@ import time
 
 import pytest
 from probes_shared import NAME, QUICK, facts, mapping, plan
-from servers.dns import DnsServer, always, silence, with_rcode
+from servers.dns import DnsServer, always, with_rcode
 
 from preflight.probes.attempts import Cap
 from preflight.probes.clock import Clock
@@ -37,9 +37,7 @@ async def resolve(tmp_path):
 
 async def test_every_configured_and_compared_server_is_asked_for_both_types(resolve):
     async with DnsServer(A) as one, DnsServer(A) as two, DnsServer(A) as three:
-        seen = await resolve(
-            vantage=facts((one.address, two.address)), given=plan(compare_resolvers=(three.address,))
-        )
+        seen = await resolve(vantage=facts((one.address, two.address)), given=plan(compare_resolvers=(three.address,)))
     assert [(answer.server, answer.role, answer.rtype) for answer in seen.answers] == [
         (server.address, role, rtype)
         for server, role in ((one, "configured"), (two, "configured"), (three, "compared"))
@@ -85,6 +83,7 @@ async def test_a_compared_server_gives_no_addresses_to_connect_to(resolve):
 
 async def test_silence_gets_a_second_attempt_without_edns_and_both_are_evidence(resolve):
     async with DnsServer(A) as server:
+
         async def script(query, transport):
             return [] if query.edns >= 0 else [server.answer(query)]
 
@@ -107,6 +106,7 @@ async def test_servfail_is_asked_again_and_a_definite_answer_never(resolve):
 
 async def test_a_late_answer_to_the_first_attempt_counts_and_the_second_proves_nothing(resolve):
     async with DnsServer(A) as server:
+
         async def script(query, transport):
             if query.edns < 0:
                 return []
@@ -186,7 +186,9 @@ async def test_an_address_is_not_looked_up(resolve, host):
     assert (seen.system.result, seen.addresses, seen.answers) == ("literal", (host,), ())
 
 
-@pytest.mark.parametrize("host", ["a..example", "x" * 64 + ".example", ".".join(["label"] * 60), "b\u00fccher..example", ""])
+@pytest.mark.parametrize(
+    "host", ["a..example", "x" * 64 + ".example", ".".join(["label"] * 60), "b\u00fccher..example", ""]
+)
 async def test_an_illegal_name_is_an_error_and_nothing_is_sent(resolve, host):
     async with DnsServer(A) as server:
         seen = await resolve(host, vantage=facts((server.address,)))

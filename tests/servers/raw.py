@@ -18,8 +18,20 @@ class Server:
         self.host = host
         self.port = port
         self.accepted = 0
-        self.requests: list[bytes] = []
         self.peers: list[tuple[str, int]] = []
+        self._news = asyncio.Event()
+
+    def note(self, peer: tuple[str, int]) -> None:
+        """One more connection."""
+        self.accepted += 1
+        self.peers.append(peer)
+        self._news.set()
+
+    async def reached(self, count: int) -> None:
+        """Waits for that many connections."""
+        while self.accepted < count:
+            self._news.clear()
+            await self._news.wait()
 
     @property
     def address(self) -> str:
@@ -35,8 +47,7 @@ async def serve(
     server = Server(0, host)
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server.accepted += 1
-        server.peers.append(writer.get_extra_info("peername")[:2])
+        server.note(writer.get_extra_info("peername")[:2])
         task = asyncio.current_task()
         running.add(task)
         try:

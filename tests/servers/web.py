@@ -2,16 +2,22 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from servers.raw import Handler
 
 Answer = Callable[[str, str, dict[str, str]], bytes]  # method, target, headers -> the whole answer
 
 
-def response(status: int = 200, body: bytes = b"ok", headers: tuple[tuple[str, str], ...] = (), reason: str = "OK") -> bytes:
+def response(
+    status: int = 200, body: bytes = b"ok", headers: tuple[tuple[str, str], ...] = (), reason: str = "OK"
+) -> bytes:
     """A whole, correct answer."""
-    lines = [f"HTTP/1.1 {status} {reason}", f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers)]
+    lines = [
+        f"HTTP/1.1 {status} {reason}",
+        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in headers),
+    ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
@@ -20,7 +26,9 @@ async def read_request(reader: asyncio.StreamReader) -> tuple[str, str, dict[str
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")
     method, target, _ = first.split(" ", 2)
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines) if name}
+    headers = {
+        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines) if name
+    }
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     return method, target, headers, body
 
@@ -78,7 +86,9 @@ class ConnectProxy:
     `refuse` is a whole answer that it gives instead; `to` maps "host:port" to where it really connects.
     """
 
-    def __init__(self, to: dict[str, tuple[str, int]], *, login: str | None = None, refuse: bytes | None = None) -> None:
+    def __init__(
+        self, to: dict[str, tuple[str, int]], *, login: str | None = None, refuse: bytes | None = None
+    ) -> None:
         self.to = to
         self.login = login
         self.refuse = refuse
