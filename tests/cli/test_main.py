@@ -34,7 +34,10 @@ def test_help_names_every_command_and_the_exit_codes():
 
 def test_help_imports_nothing_heavy():
     heavy = "{'asyncio', 'rich', 'httpx', 'dns', 'kubernetes', 'azure', 'jinja2', 'cryptography', 'msgspec'}"
-    code = f"import sys; from preflight.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: print({heavy} & set(sys.modules), file=sys.stderr)"
+    code = (
+        "import sys; from preflight.cli.main import main\n"
+        f"try: main(['--help'])\nexcept SystemExit: print({heavy} & set(sys.modules), file=sys.stderr)"
+    )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == "set()"
 

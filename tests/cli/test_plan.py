@@ -31,7 +31,9 @@ def preflight(capsys):
     return call
 
 
-@pytest.mark.parametrize(("wanted", "file"), [("table", "plan.txt"), ("json", "plan.json"), ("csv", "plan.csv"), ("markdown", "plan.md")])
+@pytest.mark.parametrize(
+    ("wanted", "file"), [("table", "plan.txt"), ("json", "plan.json"), ("csv", "plan.csv"), ("markdown", "plan.md")]
+)
 def test_every_format_looks_as_its_golden_file(preflight, wanted, file):
     code, out, _ = preflight("plan", "--config", str(CONFIG), "--format", wanted)
     assert code == 0
@@ -48,8 +50,12 @@ def test_a_firewall_team_gets_one_line_per_connection(preflight):
     lines = list(csv.DictReader(io.StringIO(out)))
     needed = [line for line in lines if line["needed"] == "yes"]
     assert {line["vantage"] for line in lines} == {"node/system", "node/user1"}
-    assert len({(line["vantage"], line["host"], line["port"], line["protocol"], line["second_hop"]) for line in lines}) == len(lines)
-    assert {"mcr.microsoft.com", "*.data.mcr.microsoft.com", "acrprod.northeurope.data.azurecr.io"} <= {one["host"] for one in needed}
+    assert len(
+        {(line["vantage"], line["host"], line["port"], line["protocol"], line["second_hop"]) for line in lines}
+    ) == len(lines)
+    assert {"mcr.microsoft.com", "*.data.mcr.microsoft.com", "acrprod.northeurope.data.azurecr.io"} <= {
+        one["host"] for one in needed
+    }
     assert not any(line["host"] == "stmlprod.table.core.windows.net" for line in needed), "a node needs no tables"
 
 
@@ -78,7 +84,9 @@ def test_json_says_what_is_left_out_and_why(preflight):
     _, out, _ = preflight("plan", "--config", str(CONFIG), "--format", "json", "--only", "acr.*")
     told = json.loads(out)
     assert {connection["host"].partition(".")[0] for connection in told["connections"]} == {"acrprod"}
-    assert {entry["requirement"]: entry["reason"] for entry in told["left_out"]}["mcr.reach"] == "not among those chosen with --only"
+    assert {entry["requirement"]: entry["reason"] for entry in told["left_out"]}[
+        "mcr.reach"
+    ] == "not among those chosen with --only"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +120,10 @@ def test_by_default_node_and_pod_decide_and_cannot_run_here():
     found = load.choose_vantages(None)
     assert found.names == ("workstation",)
     assert found.left_out == {}
-    assert {kind: cause for kind, (cause, _) in found.unavailable.items()} == {"node": "vantage.not-run", "pod": "vantage.not-run"}
+    assert {kind: cause for kind, (cause, _) in found.unavailable.items()} == {
+        "node": "vantage.not-run",
+        "pod": "vantage.not-run",
+    }
 
 
 def test_what_is_not_chosen_is_left_out_by_choice():
