@@ -33,7 +33,7 @@ class Cap:
     def expire(self) -> None:
         """Ends the waiting now."""
         self.when = min(self.when, asyncio.get_running_loop().time())
-        if self._holding is not None:
+        if self._holding is not None and not self._holding.expired():
             self._holding.reschedule(self.when)
 
 

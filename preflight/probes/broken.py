@@ -1,6 +1,7 @@
 """Translates what the HTTP libraries raise into results of the http stage; only this module knows their exceptions."""
 
 import errno
+import ssl
 
 import h2.exceptions
 import h11
@@ -73,5 +74,7 @@ def quoted(first: bytes, redactor: Redactor) -> str:
 
 
 def errno_name(error: OSError) -> str | None:
-    """ECONNRESET, ...; None for an error that is our own timeout."""
-    return None if error.errno is None else errno.errorcode.get(error.errno, str(error.errno))
+    """ECONNRESET, ...; None for our own timeout and for what TLS says, whose numbers are not errno's."""
+    if error.errno is None or isinstance(error, ssl.SSLError):
+        return None
+    return errno.errorcode.get(error.errno, str(error.errno))

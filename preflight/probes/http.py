@@ -17,10 +17,11 @@ from preflight.model.observation import HttpFacts
 from preflight.probes import broken
 from preflight.probes.attempts import Cap
 from preflight.probes.clock import Clock
-from preflight.probes.redact import Redactor
+from preflight.probes.redact import MAX_TEXT, Redactor
 from preflight.probes.streams import ByteStream
 from preflight.probes.wire import Enough, TunnelStream, Wire
 
+_QUOTED = 4 * MAX_TEXT  # bytes of a body that are looked at for the facts
 USER_AGENT = f"preflight/{__version__}"
 
 # They log whole URLs and headers, secrets included, as soon as somebody turns logging on.
@@ -206,7 +207,7 @@ def _facts(
     duration_ms: float,
 ) -> HttpFacts:
     result, code, detail = told
-    content = answer.content(sent.body_limit).decode(_charset(answer.headers), "replace")
+    beginning = answer.content(sent.body_limit)[:_QUOTED]
     return HttpFacts(
         method=sent.method,
         result=result,
@@ -214,7 +215,7 @@ def _facts(
         reason=redactor.text(answer.reason),
         version=answer.version,
         headers=redactor.headers(answer.headers.multi_items()),
-        body=redactor.text(content),
+        body=redactor.text(beginning.decode(_charset(answer.headers), "replace")),
         body_bytes=answer.received,
         body_complete=answer.complete,
         sent_bytes=wire.sent,

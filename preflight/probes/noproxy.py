@@ -10,6 +10,7 @@ Read from the sources in 2026-11:
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -128,6 +129,7 @@ def _is_loopback(host: str) -> bool:
     return address is not None and address.is_loopback
 
 
+@lru_cache(maxsize=4_096)
 def _address(text: str) -> _Address | None:
     try:
         return ipaddress.ip_address(text)
@@ -135,6 +137,7 @@ def _address(text: str) -> _Address | None:
         return None
 
 
+@lru_cache(maxsize=4_096)
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     """A network in CIDR notation; a single address is none."""
     try:

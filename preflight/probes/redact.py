@@ -35,11 +35,11 @@ _JSON = re.compile(
     r"(?i)(\"(?:[a-z_]*token|client_secret|client_assertion|assertion|password|secret|id_token_hint)\"\s*:\s*)"
     r"\"(?:[^\"\\]|\\.)*\"?"
 )
-_JWT = re.compile(r"eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?")
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{12,}")
 # Azure Storage quotes the signature that it was sent: "The MAC signature found in the HTTP request '...' is not ..."
 _MAC = re.compile(r"(?i)(signature found in the HTTP request ')[^']*")
-_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s?#\"'<>@]*@")
+_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://)[^/\s?#\"'<>@]*@")
 
 
 class Redactor:

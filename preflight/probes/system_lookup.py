@@ -5,6 +5,7 @@ keeps glibc's getaddrinfo busy for 133 seconds.
 """
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections import deque
@@ -90,7 +91,7 @@ async def _in_thread(lookup: Lookup, name: str) -> list[str]:
             outcome: tuple[Callable[[Any], None], object] = (future.set_result, lookup(name))
         except (OSError, UnicodeError) as failure:
             outcome = (future.set_exception, failure)
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, *outcome)
 
     _THREADS.submit(job)

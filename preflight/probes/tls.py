@@ -86,7 +86,10 @@ class TlsStream:
 
     async def send(self, data: bytes) -> None:
         """All of the data."""
-        await self._pump(lambda: self.tls.write(data))
+        try:
+            await self._pump(lambda: self.tls.write(data))
+        except EOFError as error:
+            raise BrokenPipeError(errno.EPIPE, "the peer has closed the session") from error
 
     def close(self) -> None:
         """Closes what is below, at once; nobody waits for a close_notify."""

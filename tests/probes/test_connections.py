@@ -1,6 +1,7 @@
 """TCP and TLS against servers that refuse, drop, cut, lie and present every wrong certificate."""
 
 import asyncio
+import socket
 import ssl
 import warnings
 
@@ -280,6 +281,17 @@ async def test_a_silent_handshake_gets_a_second_connection_with_small_segments(t
     assert (first.tls.result, first.tcp.mss, first.tcp.attempt) == ("timeout", None, 1)
     assert (second.tls.result, second.tcp.mss, second.tcp.attempt) == ("ok", 1200, 2)
     assert reply.status == 200
+
+
+async def test_small_segments_are_agreed_with_the_server(to, trail):
+    sizes = []
+
+    async def measure(reader, writer):
+        sizes.append(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
+        await asyncio.Event().wait()
+
+    await shake(to, trail, measure)
+    assert sizes[0] > 1200 >= sizes[1]
 
 
 async def test_a_handshake_that_is_never_answered_times_out_twice(to, trail):

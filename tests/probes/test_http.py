@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import inspect
+import ssl
 
 import h2.exceptions
 import httpcore
@@ -171,6 +172,16 @@ async def test_an_illegal_header_does_not_quote_itself(to, trail):
     reply = await get(to, trail, Web(), secret_headers=(("authorization", Secret("two\nlines-of-secret")),))
     assert reply.hop.http.result == "error"
     assert "secret" not in str(reply.hop)
+
+
+async def test_a_refusal_by_tls_after_the_handshake_is_no_errno(to, trail, authority):
+    context = authority.issue(NAME).context()
+    context.load_verify_locations(cadata=authority.pem)
+    context.verify_mode = ssl.CERT_REQUIRED
+    reply = await get(to, trail, raw.shaking(context), context=None, url=HTTPS)
+    assert reply.hop.connections[0].tls.result == "ok"
+    assert (reply.hop.http.result, reply.hop.http.errno) == ("error", None)
+    assert "CERTIFICATE_REQUIRED" in reply.hop.http.detail.upper().replace(" ", "_")
 
 
 # -- keep-alive

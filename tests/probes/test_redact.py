@@ -51,6 +51,11 @@ def test_evidence_stays(text):
     assert Redactor({}).text(text) == text
 
 
+@pytest.mark.parametrize("piece", ["eyJ", "a.", "a://", '"', '"token', "sig=", "Bearer ", "eyJaaaaaa.", '\\"'])
+def test_hostile_repetition_is_bounded_and_not_slow(piece):
+    assert len(Redactor({"storage_token": Secret(SECRET)}).text(piece * 16_000)) <= 4096
+
+
 def test_a_registrys_user_is_no_secret_but_its_password_is():
     redactor = Redactor({"registry_user": Secret("acrprod"), "registry_password": Secret("hunter2-hunter2")})
     assert redactor.text("acrprod.azurecr.io says hunter2-hunter2") == "acrprod.azurecr.io says ***"
