@@ -4,6 +4,8 @@ Second attempts live one layer below, in the dialer, because they are second soc
 """
 
 import asyncio
+import contextlib
+import resource
 import time
 from collections.abc import Callable
 
@@ -18,6 +20,8 @@ from preflight.probes.dialer import Dialer
 from preflight.probes.services import PROBES
 from preflight.probes.trail import Trail
 
+_OPEN_FILES = 8192  # many targets with many addresses each need more sockets than the usual soft limits, 256 and 1,024
+
 Emit = Callable[[VantageFacts | Observation], None]
 
 
@@ -27,6 +31,7 @@ async def run(plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
     Returns the facts with `finished` and `complete`. When cancelled, the observations in progress are emitted with what
     was seen of them so far.
     """
+    _raise_open_files()
     facts = _facts(plan)
     emit(facts)
     everything = asyncio.Semaphore(plan.limits.concurrency)
@@ -40,6 +45,14 @@ async def run(plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
         for task in plan.tasks:
             group.create_task(one(task))
     return msgspec.structs.replace(facts, finished=utc_now(), complete=True)
+
+
+def _raise_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # the limit there is has to do then
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _facts(plan: VantagePlan) -> VantageFacts:

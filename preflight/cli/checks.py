@@ -12,7 +12,7 @@ from preflight import catalogue as catalogues
 from preflight.cli import options
 from preflight.failures import UsageFailure
 from preflight.model.catalogue import Requirement
-from preflight.model.vocabulary import Phase, Severity
+from preflight.model.vocabulary import Phase, Severity, VantageKind
 from preflight.strict import nearest, shown
 
 
@@ -43,6 +43,7 @@ def list_(checks: tuple[Path, ...], wanted: str) -> None:
 
 def _line(requirement: Requirement) -> str:
     where = ", ".join(kind.value for kind in requirement.decides)
+    where = where if len(requirement.decides) < len(VantageKind) else "all"
     mark = "*" if requirement.severity is Severity.RECOMMENDED else ""
     title = requirement.title.replace("{dependency.name}", "A dependency")
     return f"  {_name(requirement) + mark:<22} {title:<37} {where}"

@@ -90,7 +90,7 @@ def as_table(plan: Plan, subject: str) -> str:
     count = len({(row.host, row.port) for row in found})
     lines = [
         *textwrap.wrap(f"{subject} · catalogue {plan.catalogue_version}", _WIDTH),
-        f"{count} destinations from {', '.join(plan.vantages)}; no packet was sent",
+        *textwrap.wrap(f"{count} destinations from {', '.join(plan.vantages)}; no packet was sent", _WIDTH),
         "",
     ]
     destinations = list(dict.fromkeys((row.host, row.port, row.protocol, row.second_hop) for row in found))

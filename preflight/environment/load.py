@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from preflight.environment.fit import fit
+from preflight.environment.moved import MOVED
 from preflight.environment.overrides import from_flags, from_variables, lay_over
 from preflight.environment.read import read_certificates, read_config
-from preflight.environment.rules import MOVED, RULES
+from preflight.environment.rules import RULES
 from preflight.environment.shape import NAMES, SCHEMA_VERSION, CloudTable, File
 from preflight.failures import Problems, UsageFailure
 from preflight.model.environment import Cloud, Environment

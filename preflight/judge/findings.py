@@ -232,6 +232,8 @@ def _verify(group: Group, verdicts: tuple[Verdict, ...], stand_in: tuple[str, ..
     wanted = [verdict for verdict in verdicts if verdict.check in ids]
     only = " ".join(f"--only {shlex.quote(name)}" for name in dict.fromkeys(v.requirement for v in wanted))
     kinds = dict.fromkeys(v.vantage.partition("/")[0] for v in wanted if v.vantage)
-    where = f" --vantage {','.join(kinds)}" if kinds else ""
-    instead = f" --stand-in {','.join(stand_in)}" if stand_in else ""
+    elsewhere = tuple(kind for kind in kinds if kind != VantageKind.WORKSTATION) or stand_in
+    where = f" --vantage {','.join(dict.fromkeys((VantageKind.WORKSTATION.value, *elsewhere)))}"
+    # This version runs on one host; for a node or a pod that is a host of their subnet.
+    instead = f" --stand-in {','.join(elsewhere)}" if elsewhere else ""
     return f"preflight run {only}{where}{instead}"

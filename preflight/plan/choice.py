@@ -30,11 +30,17 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         for flag, patterns in (("--only", self.only), ("--skip", self.skip)):
             for pattern in patterns:
                 if not any(fnmatchcase(one, pattern) for one in known):
-                    hint = nearest(pattern.strip("*."), known)
-                    meant = f"did you mean {hint}? " if hint else ""
+                    meant = _meant(pattern, known)
                     raise UsageFailure(
                         f'{flag} "{pattern}" matches no requirement\n  {meant}see `preflight checks list`'
                     )
+
+
+def _meant(pattern: str, known: Sequence[str]) -> str:
+    """The requirement, or the group of requirements, that was probably meant."""
+    groups = {one.rpartition(".")[0]: f"{one.rpartition('.')[0]}.*" for one in known if "." in one}
+    hint = nearest(pattern.strip("*."), [*known, *groups])
+    return f"did you mean {groups.get(hint, hint)}? " if hint else ""
 
 
 class Where(msgspec.Struct, frozen=True, kw_only=True):

@@ -117,7 +117,9 @@ def test_the_published_schema_of_the_environment_agrees_with_the_loader():
     assert not validator.is_valid({**whole, "surprise": 1})
     assert not validator.is_valid({**whole, "schema_version": 2})
     assert not validator.is_valid({**whole, "environment": {"region": "West Europe"}})
-    assert validator.is_valid({"schema_version": 1, "dependency": [{"name": "a", "url": "https://a/", "expect": [401]}]})
+    assert validator.is_valid(
+        {"schema_version": 1, "dependency": [{"name": "a", "url": "https://a/", "expect": [401]}]}
+    )
 
 
 @pytest.mark.skipif(not (ROOT / "tools/generate_docs.py").is_file(), reason="the generator is not part of the wheel")

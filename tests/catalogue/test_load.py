@@ -23,7 +23,9 @@ GOOD = {
 
 def text(**changes: str | None) -> str:
     keys = GOOD | changes
-    return "[[requirement]]\n" + "\n".join(f"{key} = {value}" for key, value in keys.items() if value is not None) + "\n"
+    return (
+        "[[requirement]]\n" + "\n".join(f"{key} = {value}" for key, value in keys.items() if value is not None) + "\n"
+    )
 
 
 def problems(folder) -> list[str]:
@@ -77,7 +79,12 @@ WRONG = [
     ({"target": '"own.contoso.com"'}, "target", "is not a URL", "https://"),
     ({"target": '"ftp://own.contoso.com/"'}, "target", "is not a URL", "https://"),
     ({"target": '"https://{acr}/"'}, "target", "{acr} is not known", "known:"),
-    ({"target": '"https://{registry.login_sever}/"'}, "target", "is not known", "did you mean {registry.login_server}?"),
+    (
+        {"target": '"https://{registry.login_sever}/"'},
+        "target",
+        "is not known",
+        "did you mean {registry.login_server}?",
+    ),
     ({"target": '"https://{storage.account}.x/"'}, "target", "is not known", 'each = "storage"'),
     ({"target": '"https://{cloud.acr/"'}, "target", "without its partner", "placeholders"),
     ({"each": '"storages"'}, "each", "not a list that is known", "storage"),
@@ -105,7 +112,9 @@ def test_every_mistake_names_file_key_what_was_found_and_what_is_right(tmp_path,
     assert any(found in one.split("\n")[0] and right in one.split("\n")[1] for one in matching), problems(tmp_path)
 
 
-@pytest.mark.parametrize(("wrong", "said"), [('"Own Reach"', "is not an id"), ('"own..reach"', "is not an id"), ("7", "is missing")])
+@pytest.mark.parametrize(
+    ("wrong", "said"), [('"Own Reach"', "is not an id"), ('"own..reach"', "is not an id"), ("7", "is missing")]
+)
 def test_an_id_that_is_none_is_refused(tmp_path, wrong, said):
     (tmp_path / "own.toml").write_text(text(id=wrong))
     assert any(said in one for one in problems(tmp_path))
@@ -197,5 +206,5 @@ def test_a_suffix_with_a_leading_dot_is_refused(tmp_path):
 
 def _cloud(name: str, **changes: str) -> str:
     keys = "api_server api_server_private api_server_vnet arm entra acr storage azureml experiments kusto kusto_ingest cloudapp source reviewed"
-    values = {key: '"x"' for key in keys.split()} | changes
+    values = dict.fromkeys(keys.split(), '"x"') | changes
     return f"[clouds.{name}]\n" + "\n".join(f"{key} = {value}" for key, value in values.items())

@@ -92,7 +92,7 @@ def test_json_says_what_is_left_out_and_why(preflight):
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["--only", "mrc.*"], 'did you mean mcr'),
+        (["--only", "mrc.*"], "did you mean mcr"),
         (["--vantage", "nodes"], "did you mean node?"),
         (["--vantage", ","], "names no vantage"),
         (["--stand-in", "workstation"], "allowed: node, pod"),

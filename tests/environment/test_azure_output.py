@@ -41,7 +41,10 @@ STORAGE = {
     "type": "Microsoft.Storage/storageAccounts",
     "name": "stmlprod",
     "location": "westeurope",
-    "primaryEndpoints": {"blob": "https://stmlprod.blob.core.windows.net/", "table": "https://stmlprod.table.core.windows.net/"},
+    "primaryEndpoints": {
+        "blob": "https://stmlprod.blob.core.windows.net/",
+        "table": "https://stmlprod.table.core.windows.net/",
+    },
     "publicNetworkAccess": "Enabled",
     "networkRuleSet": {"defaultAction": "Allow"},
 }
@@ -88,9 +91,7 @@ def test_the_four_outputs_together_fill_the_file(tmp_path):
         "public_access_denied": True,
         "link": "private",
     }
-    assert tables["storage"] == [
-        {"account": "stmlprod", "blob_link": "any", "table_link": "any", "table": True}
-    ]
+    assert tables["storage"] == [{"account": "stmlprod", "blob_link": "any", "table_link": "any", "table": True}]
     assert tables["workspace"]["id"] == "11111111-2222-3333-4444-555555555555"
     assert tables["workspace"]["link"] == "private"
     assert tables["pool"][0]["node_subnet"] == "vnet-prod/snet-nodes"
@@ -183,7 +184,10 @@ def test_a_kubeconfig_gives_the_clusters_ca_and_none_of_its_keys(tmp_path):
         "contexts": [],
         "clusters": [
             {"name": "other", "cluster": {"server": "https://other:443", "certificate-authority-data": "eA=="}},
-            {"name": "aks", "cluster": {"server": f"https://{CLUSTER['fqdn']}:443", "certificate-authority-data": BASE64}},
+            {
+                "name": "aks",
+                "cluster": {"server": f"https://{CLUSTER['fqdn']}:443", "certificate-authority-data": BASE64},
+            },
         ],
         "users": [{"name": "u", "user": {"client-key-data": "aHVudGVyMg==", "token": "hunter2"}}],
     }
@@ -257,5 +261,5 @@ def test_a_file_that_is_no_output_says_what_would_be(tmp_path, content, said):
 
 @pytest.mark.parametrize("kind", [CLUSTER, REGISTRY, STORAGE, WORKSPACE])
 def test_outputs_with_nothing_but_their_type_or_marks_are_survived(tmp_path, kind):
-    bare = {key: None for key in kind} | ({"type": kind["type"]} if "type" in kind else {})
+    bare = dict.fromkeys(kind) | ({"type": kind["type"]} if "type" in kind else {})
     understand(tmp_path, bare)

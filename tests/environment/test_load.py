@@ -108,7 +108,7 @@ WRONG = [
     ('[proxy]\nhttps = "http://proxy:3128/path"', "proxy.https", "has a path", "host and port"),
     ('[proxy]\nvantages = ["nodes"]', "proxy.vantages", "not one of", 'did you mean "node"?'),
     ('[credentials]\nregistry_user = "admin"', "credentials.registry_user", "is text, not a table", "a table"),
-    ('[credentials]\nstorage_sas = { }', "credentials.storage_sas", "needs one source", "env"),
+    ("[credentials]\nstorage_sas = { }", "credentials.storage_sas", "needs one source", "env"),
     ('[credentials]\nstorage_sas = { env = "A", file = "b" }', "credentials.storage_sas", "needs one source", "not both"),
     ('[credentials]\nstorage_sas = { env = "?sv=2024&sig=abcdef" }', "credentials.storage_sas.env", "not the name of an environment variable", "ACR_PASSWORD"),
     ('[credentials]\nregistry_user = { env = "A" }', "credentials.registry_password", "is missing", "go together"),
@@ -138,7 +138,9 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "key", "found", "right"), WRONG, ids=[f"{key}: {found}" for _, key, found, _ in WRONG])
+@pytest.mark.parametrize(
+    ("text", "key", "found", "right"), WRONG, ids=[f"{key}: {found}" for _, key, found, _ in WRONG]
+)
 def test_every_wrong_value_names_file_key_what_was_found_and_what_is_right(tmp_path, text, key, found, right):
     (problem,) = problems(tmp_path, text)
     first, second = problem.split("\n")
@@ -319,7 +321,9 @@ def test_a_variable_that_holds_a_credential_is_no_override(tmp_path):
 
 
 def test_an_own_cloud_brings_its_own_suffixes(tmp_path):
-    env = load(tmp_path, '[environment]\ncloud = "Moon"\n[clouds.Moon]\nacr = "azurecr.moon"\n[registry]\nname = "acrprod"')
+    env = load(
+        tmp_path, '[environment]\ncloud = "Moon"\n[clouds.Moon]\nacr = "azurecr.moon"\n[registry]\nname = "acrprod"'
+    )
     assert env.cloud.name == "Moon"
     assert env.cloud.acr == "azurecr.moon"
     assert env.cloud.arm == ""
@@ -343,4 +347,7 @@ def test_secrets_come_from_variables_and_from_files_beside_the_file(tmp_path):
     (tmp_path / "token").write_text("abc\n")
     env = load(tmp_path, '[credentials]\nstorage_sas = { env = "SAS" }\nworkspace_token = { file = "token" }')
     secrets = environment.read_secrets(env, {"SAS": "?sig=x"})
-    assert {name: secret.reveal() for name, secret in secrets.items()} == {"storage_sas": "?sig=x", "workspace_token": "abc"}
+    assert {name: secret.reveal() for name, secret in secrets.items()} == {
+        "storage_sas": "?sig=x",
+        "workspace_token": "abc",
+    }

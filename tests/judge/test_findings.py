@@ -65,7 +65,7 @@ def test_a_cut_connection_becomes_a_change_that_can_be_pasted():
     assert (found.id, found.cause, found.owner) == ("1", "tls.reset-after-hello", Owner.NETWORK)
     assert (found.status, found.severity, found.confidence) == (Status.FAIL, Severity.REQUIRED, Confidence.LIKELY)
     assert "The same works from node/system, so the pools meet different rules." in found.why
-    assert found.verify == "preflight run --only mcr.layers --vantage node"
+    assert found.verify == "preflight run --only mcr.layers --vantage workstation,node --stand-in node"
     assert "Without it: The model cannot be downloaded." in found.change
     assert found.settle
 

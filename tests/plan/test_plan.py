@@ -124,10 +124,17 @@ def test_a_kind_left_out_by_choice_is_skipped_with_its_reason(env):
 
 def test_a_deciding_vantage_that_cannot_run_is_unknown(env):
     built = build(
-        env(PUBLIC), ("workstation",), unavailable={"node": ("vantage.not-run", "no cluster"), "pod": ("vantage.not-run", "no cluster")}
+        env(PUBLIC),
+        ("workstation",),
+        unavailable={"node": ("vantage.not-run", "no cluster"), "pod": ("vantage.not-run", "no cluster")},
     )
     (entry,) = left_out(built, "mcr.reach")
-    assert (entry.vantage, entry.status, entry.cause, entry.reason) == ("node", "unknown", "vantage.not-run", "no cluster")
+    assert (entry.vantage, entry.status, entry.cause, entry.reason) == (
+        "node",
+        "unknown",
+        "vantage.not-run",
+        "no cluster",
+    )
     assert checks_of(built, "mcr.reach")["workstation"].decides is False
 
 
@@ -149,7 +156,12 @@ def test_a_vantage_that_only_informs_leaves_no_gap(env):
 
 
 def test_the_workstation_decides_where_it_stands_in(env):
-    built = build(env(PUBLIC), ("workstation",), stand_in=(NODE, POD), left_out={NODE: "vantage left out", POD: "vantage left out"})
+    built = build(
+        env(PUBLIC),
+        ("workstation",),
+        stand_in=(NODE, POD),
+        left_out={NODE: "vantage left out", POD: "vantage left out"},
+    )
     assert built.stand_in == ("node", "pod")
     assert checks_of(built, "mcr.reach")["workstation"].decides is True
     assert left_out(built, "mcr.reach") == []
@@ -177,25 +189,35 @@ def test_no_vantage_at_all_is_refused(env):
 
 def test_a_dependency_decides_at_every_vantage_that_runs(env):
     built = build(env(DEPENDENCY))
-    assert {vantage: check.decides for vantage, check in checks_of(built, "dependency.a").items()} == dict.fromkeys(ALL, True)
+    assert {vantage: check.decides for vantage, check in checks_of(built, "dependency.a").items()} == dict.fromkeys(
+        ALL, True
+    )
     check = checks_of(built, "dependency.a")["workstation"]
     assert (check.judges, check.expect.catalogue_name, check.expect.issuers) == (("origin",), False, ())
     assert check.id == "dependency.a@workstation"
 
 
 def test_a_dependency_that_names_no_vantages_asks_for_none_that_cannot_run(env):
-    built = build(env(DEPENDENCY), ("workstation",), unavailable={"node": ("vantage.not-run", "x"), "pod": ("vantage.not-run", "x")})
+    built = build(
+        env(DEPENDENCY),
+        ("workstation",),
+        unavailable={"node": ("vantage.not-run", "x"), "pod": ("vantage.not-run", "x")},
+    )
     assert left_out(built, "dependency.a") == []
 
 
 def test_a_dependency_that_names_vantages_needs_them(env):
-    built = build(env(DEPENDENCY + 'vantages = ["pod"]'), ("workstation",), unavailable={"pod": ("vantage.not-run", "x")})
+    built = build(
+        env(DEPENDENCY + 'vantages = ["pod"]'), ("workstation",), unavailable={"pod": ("vantage.not-run", "x")}
+    )
     assert checks_of(built, "dependency.a") == {}
     assert [(one.vantage, one.status) for one in left_out(built, "dependency.a")] == [("pod", "unknown")]
 
 
 def test_a_kind_that_a_dependency_names_and_that_was_left_out_is_skipped(env):
-    built = build(env(DEPENDENCY + 'vantages = ["pod", "workstation"]'), ("workstation",), left_out={POD: "vantage left out"})
+    built = build(
+        env(DEPENDENCY + 'vantages = ["pod", "workstation"]'), ("workstation",), left_out={POD: "vantage left out"}
+    )
     assert [(one.vantage, one.status) for one in left_out(built, "dependency.a")] == [("pod", "skipped")]
 
 
@@ -209,7 +231,12 @@ def test_a_file_of_dependencies_checks_those_and_nothing_else(env):
 def test_tcp_dependencies_are_probed_by_tcp_and_addresses_keep_their_form(env):
     built = build(env('[[dependency]]\nname = "db"\nurl = "tcp://[FD00::7]:5432"\nseverity = "recommended"'))
     (task,) = built.tasks
-    assert (task.probe, task.target.host, task.target.port, task.target.hostport) == ("tcp", "fd00::7", 5432, "[fd00::7]:5432")
+    assert (task.probe, task.target.host, task.target.port, task.target.hostport) == (
+        "tcp",
+        "fd00::7",
+        5432,
+        "[fd00::7]:5432",
+    )
     assert {check.severity for check in built.checks} == {Severity.RECOMMENDED}
 
 
@@ -267,7 +294,9 @@ def test_an_unknown_layout_checks_what_only_one_of_them_needs_as_recommended(env
 
 
 def test_every_data_host_of_every_replica_is_a_target_and_the_home_region_weighs_more(env):
-    checks = [check for check in build(env(WHOLE)).checks if check.requirement == "acr.data" and check.vantage == "node/demo"]
+    checks = [
+        check for check in build(env(WHOLE)).checks if check.requirement == "acr.data" and check.vantage == "node/demo"
+    ]
     assert [(check.target, check.severity) for check in checks] == [
         ("acrprod.westeurope.data.azurecr.io:443", Severity.REQUIRED),
         ("acrprod.northeurope.data.azurecr.io:443", Severity.RECOMMENDED),
@@ -292,9 +321,9 @@ def test_one_account_without_tables_is_left_out_alone(env):
 
 
 def test_an_own_cloud_without_a_suffix_leaves_out_what_needs_it(env):
-    text = PUBLIC.replace("[environment]", '[clouds.Moon]\nacr = "azurecr.moon"\n[environment]\ncloud = "Moon"').replace(
-        'domain = "scores"', 'domain = "scores.moon"'
-    )
+    text = PUBLIC.replace(
+        "[environment]", '[clouds.Moon]\nacr = "azurecr.moon"\n[environment]\ncloud = "Moon"'
+    ).replace('domain = "scores"', 'domain = "scores.moon"')
     built = build(env(text))
     assert checks_of(built, "acr.reach")["node/demo"].target == "acrprod.azurecr.moon:443"
     assert left_out(built, "storage.blob.reach")[0].reason == "clouds.Moon.storage is not given"
@@ -335,23 +364,34 @@ def _ca(env):
 def test_expectations_of_the_file_reach_the_checks(env):
     built = build(env(WHOLE))
     blob = checks_of(built, "storage.blob.resolve")["pod/demo"].expect
-    assert (blob.link, blob.public_access_denied, blob.private_zone) == (Link.ANY, False, "privatelink.blob.core.windows.net")
+    assert (blob.link, blob.public_access_denied, blob.private_zone) == (
+        Link.ANY,
+        False,
+        "privatelink.blob.core.windows.net",
+    )
     acr = checks_of(built, "acr.resolve")["node/demo"].expect
     assert (acr.link, acr.public_access_denied) == (Link.PRIVATE, True)
     assert checks_of(built, "acr.layers")["node/demo"].expect.options == {"regions": "westeurope,northeurope"}
     assert checks_of(built, "endpoint.resolve")["pod/demo"].expect.addresses == ("20.1.2.3",)
-    assert checks_of(built, "telemetry.resolve")["pod/demo"].expect.options == {"nxdomain": "telemetry.name-undocumented"}
+    assert checks_of(built, "telemetry.resolve")["pod/demo"].expect.options == {
+        "nxdomain": "telemetry.name-undocumented"
+    }
 
 
 def test_issuers_are_the_clouds_unless_the_file_replaces_them(env):
-    assert checks_of(build(env(PUBLIC)), "mcr.reach")["node/demo"].expect.issuers == ("Microsoft Corporation", "DigiCert")
+    assert checks_of(build(env(PUBLIC)), "mcr.reach")["node/demo"].expect.issuers == (
+        "Microsoft Corporation",
+        "DigiCert",
+    )
     built = build(env('schema_version = 1\nissuers = ["Lab CA"]\n' + PUBLIC))
     assert checks_of(built, "mcr.reach")["node/demo"].expect.issuers == ("Lab CA",)
     assert checks_of(built, "endpoint.reach")["pod/demo"].expect.issuers == ()
 
 
 def test_registry_credentials_go_to_that_registry_and_to_no_other(env):
-    text = WHOLE.replace('outbound_type = "userDefinedRouting"', 'outbound_type = "none"\nbootstrap_registry = "cache1.azurecr.io"')
+    text = WHOLE.replace(
+        'outbound_type = "userDefinedRouting"', 'outbound_type = "none"\nbootstrap_registry = "cache1.azurecr.io"'
+    )
     tasks = {task.target.host: task for task in build(env(text)).tasks if task.probe == "registry"}
     assert tasks["acrprod.azurecr.io"].secrets == ("registry_user", "registry_password")
     assert tasks["cache1.azurecr.io"].secrets == ()
@@ -380,7 +420,9 @@ def test_skip_says_which_pattern_it_was(env):
     assert checks_of(built, "mcr.reach") == {}
 
 
-@pytest.mark.parametrize("flags", [{"only": ("mrc.reach",)}, {"skip": ("mrc.reach",)}, {"only": ("mcr.*", "nothing.*")}])
+@pytest.mark.parametrize(
+    "flags", [{"only": ("mrc.reach",)}, {"skip": ("mrc.reach",)}, {"only": ("mcr.*", "nothing.*")}]
+)
 def test_a_pattern_that_matches_nothing_is_refused(env, flags):
     with pytest.raises(UsageFailure, match="matches no requirement"):
         build(env(PUBLIC), **flags)
@@ -392,10 +434,19 @@ def test_a_pattern_that_matches_nothing_is_refused(env, flags):
 def test_a_vantage_is_handed_its_tasks_and_circumstances(env):
     loaded = env(WHOLE)
     built = build(loaded)
-    for vantage, consumer, semantics in (("workstation", None, "python"), ("node/demo", None, "go"), ("pod/demo", "coredns", "go")):
+    for vantage, consumer, semantics in (
+        ("workstation", None, "python"),
+        ("node/demo", None, "go"),
+        ("pod/demo", "coredns", "go"),
+    ):
         part = plan.vantage_plan(built, loaded, vantage, run_id="r1")
         assert [task.key for task in part.tasks] == list(built.runs[vantage])
-        assert (part.run_id, part.vantage, part.resolver_consumer, part.no_proxy_as) == ("r1", vantage, consumer, semantics)
+        assert (part.run_id, part.vantage, part.resolver_consumer, part.no_proxy_as) == (
+            "r1",
+            vantage,
+            consumer,
+            semantics,
+        )
         assert part.compare_resolvers == ("10.0.0.4", "[fd00::4]:53")
 
 
