@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -45,6 +46,14 @@ def shown(value: object) -> str:
     text = json.dumps(masked(value), ensure_ascii=False) if isinstance(value, str) else masked(str(value))
     safe = printable(text)
     return safe if len(safe) <= 80 else f"{safe[:76]}…{safe[-1] if isinstance(value, str) else ''}"
+
+
+def url_host(url: str) -> str:
+    """The host of a URL, lower case; empty when there is none or when it is no URL at all."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def printable(text: str) -> str:
@@ -148,6 +157,9 @@ class Reader:
             return float(data)
         if not isinstance(data, kind) or (isinstance(data, bool) and kind is not bool):
             return self._wrong_type(key, data, _WORDS[kind])
+        if isinstance(data, str) and not data.replace("\n", "").isprintable():
+            self.report(key, f"{shown(data)} holds characters that cannot be printed", "give plain text")
+            return BAD
         return data
 
     def _choice(self, kind: type[StrEnum], data: object, key: str) -> Any:

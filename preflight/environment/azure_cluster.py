@@ -4,10 +4,10 @@ import base64
 import binascii
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from preflight.environment.draft import Draft, last, table, tables, text
 from preflight.model.environment import NetworkModel, OutboundType
+from preflight.strict import url_host
 
 PROXY_CA, CLUSTER_CA = "proxy-ca.pem", "cluster-ca.pem"
 _CLOUDS: Final = {"usgov": "AzureUSGovernment", "usdod": "AzureUSGovernment", "china": "AzureChinaCloud"}
@@ -153,7 +153,7 @@ def kubeconfig(draft: Draft, document: Mapping[str, Any]) -> None:
     wanted = draft.tables.get("api_server", {}).get("fqdn")
     for entry in tables(document.get("clusters")):
         one = table(entry.get("cluster"))
-        host = urlsplit(text(one.get("server")) or "").hostname
+        host = url_host(text(one.get("server")) or "")
         if not host or (wanted and host != wanted.lower()):
             continue
         draft.put_absent("api_server", fqdn=host)

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from preflight.environment.azure_cluster import cloud_of, region_of
 from preflight.environment.draft import Draft, denied, last, table, tables, text
+from preflight.strict import url_host
 
 _GUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
@@ -128,7 +128,7 @@ def _belongings(draft: Draft, properties: Mapping[str, Any]) -> None:
 
 def _discovery_region(properties: Mapping[str, Any]) -> str | None:
     """`https://westeurope.api.azureml.ms/discovery` -> `westeurope`."""
-    host = urlsplit(_first(properties, "discovery_url", "discoveryUrl") or "").hostname or ""
+    host = url_host(_first(properties, "discovery_url", "discoveryUrl") or "")
     return host.partition(".")[0] if ".api." in f".{host.partition('.')[2]}" else None
 
 

@@ -44,8 +44,9 @@ class Draft(msgspec.Struct, kw_only=True):
 
 
 def text(value: object) -> str | None:
-    """A text of somebody's JSON, or nothing."""
-    return value.strip() or None if isinstance(value, str) else None
+    """A text of somebody's JSON that can be printed, or nothing."""
+    plain = value.strip() if isinstance(value, str) else ""
+    return plain if plain and plain.isprintable() else None
 
 
 def table(value: object) -> dict[str, Any]:

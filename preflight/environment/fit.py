@@ -1,22 +1,28 @@
 """What the keys of `preflight.toml` must be together, and what they imply for each other. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 
 from msgspec.structs import asdict, replace
 
 from preflight.environment.rules import host_and_port
 from preflight.environment.shape import File
 from preflight.model.environment import ApiAccess, ApiServer, Cloud, Endpoint
+from preflight.model.plan import Limits
 from preflight.strict import Reader, shown
 
 _PRIVATE = {".privatelink.": ApiAccess.PRIVATE, ".private.": ApiAccess.VNET_INTEGRATED}
 
 
-def fit(file: File, cloud: Cloud, given: frozenset[str], reader: Reader) -> File:
-    """The file with what follows from it filled in; contradictions are reported. `given`: keys of [api_server]."""
+def fit(file: File, cloud: Cloud, given: Mapping[str, Container[str]], reader: Reader) -> File:
+    """The file with what follows from it filled in; contradictions are reported. `given`: table -> keys in it."""
     for rule in _RULES:
         rule(file, cloud, reader)
-    return replace(file, api_server=_api_server(file, given, reader), endpoint=_endpoint(file, cloud, reader))
+    return replace(
+        file,
+        api_server=_api_server(file, given.get("api_server", ()), reader),
+        endpoint=_endpoint(file, cloud, reader),
+        limits=_limits(file.limits, given.get("limits", ()), reader),
+    )
 
 
 def _duplicates(names: Iterable[str], report: Callable[[str], None]) -> None:
@@ -64,19 +70,6 @@ def _sources(file: File, _cloud: Cloud, reader: Reader) -> None:
             reader.report(key, "needs one source", 'give { env = "VARIABLE" } or { file = "PATH" }, not both')
 
 
-def _waits(file: File, _cloud: Cloud, reader: Reader) -> None:
-    limits = asdict(file.limits)
-    for low, high in (
-        ("second_attempt_s", "connect_cap_s"),
-        ("connect_cap_s", "check_deadline_s"),
-        ("check_deadline_s", "run_deadline_s"),
-    ):
-        if limits[low] > limits[high] and not reader.spoilt("limits"):
-            reader.report(
-                f"limits.{low}", f"{limits[low]:g} is longer than {high} ({limits[high]:g})", f"give at most {high}"
-            )
-
-
 def _connections(file: File, _cloud: Cloud, reader: Reader) -> None:
     for source, destination in file.mapping.connect_to.items():
         if host_and_port(source) is None:
@@ -97,10 +90,10 @@ def _same_cloud(file: File, cloud: Cloud, reader: Reader) -> None:
         )
 
 
-_RULES = (_unique, _pairs, _sources, _waits, _connections, _same_cloud)
+_RULES = (_unique, _pairs, _sources, _connections, _same_cloud)
 
 
-def _api_server(file: File, given: frozenset[str], reader: Reader) -> ApiServer:
+def _api_server(file: File, given: Container[str], reader: Reader) -> ApiServer:
     """A private name says by itself how the API server is published; a contradiction is reported."""
     server = file.api_server
     fqdn = (server.fqdn or "").lower()
@@ -134,3 +127,24 @@ def _endpoint(file: File, cloud: Cloud, reader: Reader) -> Endpoint:
             "write custom_domain = true beside it if it is a domain of your own",
         )
     return replace(endpoint, domain=domain)
+
+
+_BOUNDS = (  # each wait lies within the next; from the outermost inwards, so that a short run shortens what it holds
+    ("check_deadline_s", "run_deadline_s"),
+    ("answer_cap_s", "check_deadline_s"),
+    ("connect_cap_s", "check_deadline_s"),
+    ("second_attempt_s", "connect_cap_s"),
+)
+
+
+def _limits(limits: Limits, given: Container[str], reader: Reader) -> Limits:
+    """A default gives way to a shorter bound around it; two that were given must fit."""
+    if reader.spoilt("limits"):
+        return limits
+    values = asdict(limits)
+    for inner, outer in _BOUNDS:
+        if values[inner] > values[outer] and inner in given:
+            found = f"{values[inner]:g} is longer than {outer} ({values[outer]:g})"
+            reader.report(f"limits.{inner}", found, f"give at most {values[outer]:g}, or a longer {outer}")
+        values[inner] = min(values[inner], values[outer])
+    return replace(limits, **values)

@@ -50,7 +50,7 @@ def resolve(
     file = reader.struct(File, _lenient(tables))
     assert isinstance(file, File)  # every table has a default, and schema_version is there
     cloud = _cloud(file, clouds, reader)
-    file = fit(file, cloud, frozenset(tables.get("api_server", ())), reader)
+    file = fit(file, cloud, {name: table for name, table in tables.items() if isinstance(table, dict)}, reader)
     pems = {key: _certificates(reader, path, key, name, key in sources) for key, name in _ca_files(file).items()}
     problems = [*reader.problems, *problems]
     if problems:

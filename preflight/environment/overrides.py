@@ -65,13 +65,22 @@ def lay_over(
         if kind is None:
             report(override.source, _meant(table, path[0]))
             continue
-        place = tables.setdefault(table, {})
-        for part in path[:-1]:
-            place[part] = dict(place.get(part) or {})
-            place = place[part]
-        place[path[-1]] = _converted(kind, override.text)
-        sources[override.key] = override.source
+        if _put(tables, [table, *path], _converted(kind, override.text)):
+            sources[override.key] = override.source
     return tables, sources
+
+
+def _put(tables: dict[str, Any], path: list[str], value: Any) -> bool:
+    """Set one value, copying the tables on the way; False where the file has something else than a table there."""
+    place = tables
+    for part in path[:-1]:
+        inner = place.get(part, {})
+        if not isinstance(inner, dict):
+            return False
+        place[part] = dict(inner)
+        place = place[part]
+    place[path[-1]] = value
+    return True
 
 
 def _kind(table: str, path: list[str]) -> Any:

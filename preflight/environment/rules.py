@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from preflight.strict import Fault, Rule, masked
+from preflight.strict import Fault, Rule, masked, url_host
 
 _LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
 _HOST: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
@@ -33,9 +33,8 @@ def is_host(text: str) -> bool:
 
 
 def _host_of(text: str) -> str:
-    """The host of a URL, for suggestions."""
-    parts = urlsplit(text if "://" in text else f"x://{text}")
-    return (parts.hostname or "") if "://" in text else text.partition("/")[0].partition(":")[0].lower()
+    """The host in a URL, or what stands before path and port; for suggestions."""
+    return url_host(text) if "://" in text else text.partition("/")[0].partition(":")[0].lower()
 
 
 def hostname(example: str, what: str) -> Rule:

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
+import msgspec
 from msgspec import UNSET
 
 from preflight.judge import attribution, queries, remedies
@@ -128,7 +129,7 @@ def _words(group: Group, view: View) -> remedies.Words:
         return listed([value for value in values if value], most=3) or otherwise
 
     every = group.cases
-    return remedies.Words(
+    words = remedies.Words(
         who=of([_who(vantage, every, view) for vantage in group.vantages], "the places that need it"),
         hosts=of(_hosts(every), "the targets"),
         ports=of([str(case.port) for case in every if case.port], "443"),
@@ -138,6 +139,9 @@ def _words(group: Group, view: View) -> remedies.Words:
         device=of([case.device for case in every], "the device that answers"),
         proxy=of([case.proxy for case in every], "the proxy"),
     )
+    if group.cause.startswith("route.") and all((case.verdict.at or "").endswith(".dns") for case in every):
+        return msgspec.structs.replace(words, hosts=f"the DNS server {words.servers}", ports="and UDP 53")
+    return words
 
 
 def _hosts(every: tuple[Case, ...]) -> list[str]:

@@ -19,6 +19,7 @@ _ERRNOS = {
     "EHOSTDOWN": "route.unreachable",
     "ENETDOWN": "route.unreachable",
     "EADDRNOTAVAIL": "route.unreachable",
+    "EAFNOSUPPORT": "route.unreachable",
     "EACCES": "route.prohibited",
     "EPERM": "route.prohibited",
 }

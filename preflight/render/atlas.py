@@ -39,7 +39,9 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sentences(self) -> tuple[str, ...]:
         """The map in words, a sentence per vantage."""
-        return tuple(_sentence(column, [path for path in self.paths if path.column == column]) for column in self.columns)
+        return tuple(
+            _sentence(column, [path for path in self.paths if path.column == column]) for column in self.columns
+        )
 
 
 def chart(run: Run) -> Chart:

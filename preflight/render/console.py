@@ -110,9 +110,7 @@ def _holding(rows: int) -> str:
     return f"{view.plural(rows, 'requirement')} {'holds' if rows == 1 else 'hold'}"
 
 
-def _phase(
-    page: _Page, run: Run, phase: Phase, rows: Sequence[view.Row], shown: Sequence[view.Row]
-) -> list[str]:
+def _phase(page: _Page, run: Run, phase: Phase, rows: Sequence[view.Row], shown: Sequence[view.Row]) -> list[str]:
     columns = _columns(page, run, rows, shown)
     title = page.width - 4 - _CELL * len(columns)
     heads = "".join(text.pad(text.line(column.label), _CELL, right=True) for column in columns)
@@ -126,9 +124,7 @@ def _phase(
     return lines
 
 
-def _columns(
-    page: _Page, run: Run, rows: Sequence[view.Row], shown: Sequence[view.Row]
-) -> tuple[view.Column, ...]:
+def _columns(page: _Page, run: Run, rows: Sequence[view.Row], shown: Sequence[view.Row]) -> tuple[view.Column, ...]:
     """The vantages that did anything in this phase, folded to what fits."""
     did = {name for row in rows for name, one in row.cells.items() if one.status is not Status.SKIPPED}
     limit = max((page.width - 4 - _TITLE) // _CELL, 1)
@@ -165,7 +161,9 @@ def _cell_text(verdicts: Sequence[Verdict], status: Status) -> str:
 def _under(page: _Page, row: view.Row) -> list[str]:
     """What a reader must know about the row: cause, reason, remedy; each reason once, with the vantages it holds at."""
     lines = []
-    told = [verdict for verdict in row.verdicts if verdict.status in _EXPLAINED and verdict.status is not Status.UNKNOWN]
+    told = [
+        verdict for verdict in row.verdicts if verdict.status in _EXPLAINED and verdict.status is not Status.UNKNOWN
+    ]
     for group in view.reasons(told):
         lines += page.hanging("      ", _who(group))
         lines += page.wrapped(group.reason or _meaning(group.cause), 6)
@@ -261,7 +259,9 @@ def _verdict_color(code: int) -> str:
 def _findings(page: _Page, run: Run) -> list[str]:
     """What to change, numbered, by owner."""
     wide = max((len(team) for team in view.TEAMS.values()), default=0) + 2
-    return [one for owner, group in view.owners(run) for finding in group for one in _finding(page, owner, finding, wide)]
+    return [
+        one for owner, group in view.owners(run) for finding in group for one in _finding(page, owner, finding, wide)
+    ]
 
 
 def _finding(page: _Page, owner: Owner, finding: Finding, wide: int) -> list[str]:

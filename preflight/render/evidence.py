@@ -5,7 +5,16 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from msgspec import UNSET
 
-from preflight.model.observation import Certificate, DnsAnswer, DnsFacts, Hop, HttpFacts, Observation, TcpFacts, TlsFacts
+from preflight.model.observation import (
+    Certificate,
+    DnsAnswer,
+    DnsFacts,
+    Hop,
+    HttpFacts,
+    Observation,
+    TcpFacts,
+    TlsFacts,
+)
 from preflight.model.plan import Check
 from preflight.model.run import Run, Verdict
 from preflight.model.vocabulary import Status
@@ -139,7 +148,9 @@ def _target(
         return msgspec.structs.replace(target, brief=tuple(map(_brief, seen)))
     failed = {verdict.vantage: verdict.at for verdict in own if verdict.at and verdict.status not in _FINE}
     lanes = [lane for one in seen for lane in stages.lanes(one, failed.get(one.vantage))]
-    expected = tuple(dict.fromkeys(text for one in own if one.check in checks for text in checks[one.check].expect.issuers))
+    expected = tuple(
+        dict.fromkeys(text for one in own if one.check in checks for text in checks[one.check].expect.issuers)
+    )
     return msgspec.structs.replace(
         target,
         names=tuple(_names(seen)),
@@ -147,7 +158,10 @@ def _target(
         chains=_chains(seen, expected),
         answers=() if fine else tuple(_answers(seen)),
         facts=tuple(
-            (one.vantage, hop.role, name, value) for one in seen for hop in one.hops for name, value in hop.service.items()
+            (one.vantage, hop.role, name, value)
+            for one in seen
+            for hop in one.hops
+            for name, value in hop.service.items()
         ),
         picture=svg.waterfall(lanes, title=f"Stages at {own[0].target}, by vantage", key=f"{key}-w") if lanes else "",
         notes=tuple(_notes(seen)),
@@ -230,12 +244,16 @@ def _attempts(seen: Observation, failed_at: str | None) -> Iterable[Attempt]:
         yield from _proxy_attempts(seen.vantage, hop)
         tls = hop.tls if hop.tls is not UNSET else None
         if not hop.connections:
-            address = "over the connection before" if hop.reused else ("through the proxy" if tls or hop.proxy else "")
+            address = "over the connection before" if hop.reused else _unconnected(hop)
             yield _attempt(seen.vantage, hop, address, "", tls, broke=broke)
         for at, one in enumerate(hop.connections, start=1):
             last = at == len(hop.connections)
             shaken = one.tls if one.tls is not UNSET else None
             yield _attempt(seen.vantage, hop, _address(one.tcp), _tcp(one.tcp), shaken, broke=broke, last=last)
+
+
+def _unconnected(hop: Hop) -> str:
+    return "through the proxy" if hop.proxy is not UNSET else ""
 
 
 def _proxy_attempts(vantage: str, hop: Hop) -> Iterable[Attempt]:

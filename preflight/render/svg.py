@@ -18,7 +18,8 @@ _STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 
 def tag(name: str, content: str = "", **attributes: object) -> str:
     """An element; attribute values are escaped, `content` is markup already. `class_` stands for `class`."""
     given = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(text.line(_plain(value)))}"' for key, value in attributes.items()
+        f' {key.rstrip("_").replace("_", "-")}="{escape(text.line(_plain(value)))}"'
+        for key, value in attributes.items()
     )
     return f"<{name}{given}>{content}</{name}>" if content else f"<{name}{given}/>"
 
@@ -64,7 +65,9 @@ def waterfall(lanes: Sequence[Lane], *, title: str, key: str) -> str:
 
 
 def _told(lane: Lane) -> str:
-    stages = ", ".join(f"{span.stage} {view.took(span.took_ms)}{' and broke' if span.broken else ''}" for span in lane.spans)
+    stages = ", ".join(
+        f"{span.stage} {view.took(span.took_ms)}{' and broke' if span.broken else ''}" for span in lane.spans
+    )
     return f"{lane.vantage} {lane.role}: {stages or 'nothing'}"
 
 
@@ -89,7 +92,9 @@ def _bar(span: Span, y: float, scale: float) -> str:
     x, wide = _LABEL + span.start_ms * scale, max(span.took_ms * scale, 2.0)
     name = f"{span.stage} {view.took(span.took_ms)}{', broke here' if span.broken else ''}"
     inside = tag("title", escape(name))
-    bar = tag("rect", inside, x=x, y=y + 1, width=wide, height=14, class_=f"s-{span.stage}{' broke' if span.broken else ''}")
+    bar = tag(
+        "rect", inside, x=x, y=y + 1, width=wide, height=14, class_=f"s-{span.stage}{' broke' if span.broken else ''}"
+    )
     label = _bar_label(span.stage, x, y, wide) if not span.broken else ""
     return bar + label + (cross(x + wide, y + 8, 5) if span.broken else "")
 

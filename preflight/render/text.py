@@ -1,7 +1,7 @@
 """Makes text that came over the network harmless: for terminals, JSON, XML and Markdown. HTML is escaped by Jinja.
 
 Nothing is dropped silently: what a reader must not be fooled by (controls, bidirectional overrides, invisible
-characters) is shown as its code point, `<U+202E>` written as `‹U+202E›`.
+characters) is shown as its code point: `[U+202E]`.
 """
 
 import re
@@ -20,7 +20,7 @@ def _dangerous(char: str) -> bool:
 
 def _shown(found: re.Match[str]) -> str:
     char = found[0]
-    return f"‹U+{ord(char):04X}›" if char not in _SPACES and _dangerous(char) else char
+    return f"[U+{ord(char):04X}]" if char not in _SPACES and _dangerous(char) else char
 
 
 def clean(text: str) -> str:
@@ -34,7 +34,7 @@ def line(text: str) -> str:
 
 
 def escape_json(document: str) -> str:
-    """A JSON document in which every dangerous character is a `\\u` escape: the same values, safe to look at."""
+    r"""A JSON document in which every dangerous character is a `\\u` escape: the same values, safe to look at."""
     return _ALWAYS.sub(_json_escape, document)
 
 

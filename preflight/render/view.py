@@ -24,7 +24,7 @@ GLYPHS = {
     Status.FAIL: "✗",
     Status.BLOCKED: "⊘",
     Status.UNKNOWN: "?",
-    Status.SKIPPED: "–",
+    Status.SKIPPED: "\u2013",
     Status.WAIVED: "~",
 }
 WORDS = {
@@ -167,7 +167,7 @@ def _folded(names: Sequence[str], key: Callable[[str], object]) -> tuple[Column,
     for name in names:
         groups.setdefault(key(name), []).append(name)
     return tuple(
-        Column(label=group[0] if len(group) == 1 else f"{_kind(group[0])} ×{len(group)}", vantages=tuple(group))
+        Column(label=group[0] if len(group) == 1 else f"{_kind(group[0])} \u00d7{len(group)}", vantages=tuple(group))
         for group in groups.values()
     )
 
@@ -194,9 +194,7 @@ def reasons(verdicts: Iterable[Verdict]) -> tuple[Reason, ...]:
     groups: dict[tuple[str | None, str], list[Verdict]] = {}
     for verdict in verdicts:
         groups.setdefault((verdict.cause, verdict.reason), []).append(verdict)
-    return tuple(
-        Reason(cause=cause, reason=reason, verdicts=tuple(group)) for (cause, reason), group in groups.items()
-    )
+    return tuple(Reason(cause=cause, reason=reason, verdicts=tuple(group)) for (cause, reason), group in groups.items())
 
 
 def with_status(run: Run, *statuses: Status) -> tuple[Verdict, ...]:
@@ -286,8 +284,5 @@ def mapped(run: Run) -> bool:
     if any(facts.resolver.consumer == "mapped" for facts in run.vantages):
         return True
     return any(
-        connection.tcp.mapped_to
-        for seen in run.observations
-        for hop in seen.hops
-        for connection in hop.connections
+        connection.tcp.mapped_to for seen in run.observations for hop in seen.hops for connection in hop.connections
     )

@@ -47,7 +47,9 @@ def took(vantage: str, url: str, stage: str) -> float:
     return round(PAST[stage] * far * spread(vantage, url, stage), 3)
 
 
-def certificate(subject: str, issuer: str = MICROSOFT, *, sans: tuple[str, ...] = (), until: str = "2027-04-30") -> Certificate:
+def certificate(
+    subject: str, issuer: str = MICROSOFT, *, sans: tuple[str, ...] = (), until: str = "2027-04-30"
+) -> Certificate:
     serial = f"{zlib.crc32((subject + issuer).encode()):08x}"
     return Certificate(
         subject=subject,
@@ -62,13 +64,21 @@ def certificate(subject: str, issuer: str = MICROSOFT, *, sans: tuple[str, ...] 
 
 def microsoft_chain(host: str) -> tuple[Certificate, ...]:
     return (
-        certificate(f"CN={host},O=Microsoft Corporation,L=Redmond,ST=WA,C=US", sans=(host, "*." + host.partition(".")[2])),
+        certificate(
+            f"CN={host},O=Microsoft Corporation,L=Redmond,ST=WA,C=US", sans=(host, "*." + host.partition(".")[2])
+        ),
         certificate(MICROSOFT, DIGICERT, until="2031-06-08"),
     )
 
 
 def dns_facts(
-    name: str, vantage: str, *, chain: tuple[str, ...] = (), addresses: tuple[str, ...] = (), rcode: str = "NOERROR", at: float = 0.0
+    name: str,
+    vantage: str,
+    *,
+    chain: tuple[str, ...] = (),
+    addresses: tuple[str, ...] = (),
+    rcode: str = "NOERROR",
+    at: float = 0.0,
 ) -> DnsFacts:
     spent = took(vantage, name, "dns")
     answers = [
@@ -96,7 +106,9 @@ def dns_facts(
     return DnsFacts(name=name, answers=tuple(answers), system=looked, addresses=addresses)
 
 
-def tcp_facts(address: str, vantage: str, url: str, *, at: float, result: str = "connected", port: int = 443, attempt: int = 1) -> TcpFacts:
+def tcp_facts(
+    address: str, vantage: str, url: str, *, at: float, result: str = "connected", port: int = 443, attempt: int = 1
+) -> TcpFacts:
     spent = 3000.0 if result == "timeout" else took(vantage, url, "tcp")
     return TcpFacts(
         address=address,
@@ -111,7 +123,14 @@ def tcp_facts(address: str, vantage: str, url: str, *, at: float, result: str = 
 
 
 def tls_facts(
-    host: str, vantage: str, url: str, *, at: float, result: str = "ok", chain: tuple[Certificate, ...] | None = None, **more: object
+    host: str,
+    vantage: str,
+    url: str,
+    *,
+    at: float,
+    result: str = "ok",
+    chain: tuple[Certificate, ...] | None = None,
+    **more: object,
 ) -> TlsFacts:
     good = result == "ok"
     return TlsFacts(
@@ -131,13 +150,26 @@ def tls_facts(
 
 
 def http_facts(
-    vantage: str, url: str, *, at: float, status: int = 200, headers: tuple[tuple[str, str], ...] = (), body: str = "", method: str = "GET"
+    vantage: str,
+    url: str,
+    *,
+    at: float,
+    status: int = 200,
+    headers: tuple[tuple[str, str], ...] = (),
+    body: str = "",
+    method: str = "GET",
 ) -> HttpFacts:
     return HttpFacts(
         method=method,
         result="ok",
         status=status,
-        reason={200: "OK", 206: "Partial Content", 307: "Temporary Redirect", 401: "Unauthorized", 403: "Forbidden"}.get(status, ""),
+        reason={
+            200: "OK",
+            206: "Partial Content",
+            307: "Temporary Redirect",
+            401: "Unauthorized",
+            403: "Forbidden",
+        }.get(status, ""),
         version="HTTP/2",
         headers=(("date", "Mon, 23 Nov 2026 08:14:06 GMT"), *headers),
         body=body,
@@ -173,7 +205,11 @@ def hop(
     hostport = rest.partition("/")[0]
     host, _, port = hostport.partition(":")
     clock = at
-    named = UNSET if reused else dns_facts(host, vantage, chain=cname, addresses=(address,) if address else (), rcode=rcode, at=at)
+    named = (
+        UNSET
+        if reused
+        else dns_facts(host, vantage, chain=cname, addresses=(address,) if address else (), rcode=rcode, at=at)
+    )
     connections: tuple[Connection, ...] = ()
     if not reused and named is not UNSET:
         clock += max(answer.duration_ms for answer in named.answers)
@@ -186,7 +222,11 @@ def hop(
             clock += shaken.duration_ms
         connections = (Connection(address=address, tcp=reached, tls=shaken),)
     whole = reused or (address is not None and tcp == "connected" and (scheme == "http" or tls == "ok"))
-    answered = http_facts(vantage, url, at=clock, status=status, headers=headers, body=body) if whole and status and scheme != "tcp" else UNSET
+    answered = (
+        http_facts(vantage, url, at=clock, status=status, headers=headers, body=body)
+        if whole and status and scheme != "tcp"
+        else UNSET
+    )
     clock += answered.duration_ms if answered is not UNSET else 0.0
     return Hop(
         role=role,
@@ -218,7 +258,9 @@ def observation(task: Task, vantage: str, hops: tuple[Hop, ...], **more: object)
 
 
 def task(probe: ProbeName, host: str, *, port: int = 443, scheme: str = "https", path: str = "/") -> Task:
-    return Task(key=f"{probe}:{host}:{port}", probe=probe, target=Target(scheme=scheme, host=host, port=port, path=path))
+    return Task(
+        key=f"{probe}:{host}:{port}", probe=probe, target=Target(scheme=scheme, host=host, port=port, path=path)
+    )
 
 
 def check(
@@ -298,12 +340,16 @@ def left_out_verdict(one: LeftOut) -> Verdict:
     )
 
 
-def vantage_facts(vantage: str, *, complete: bool = True, error: str | None = None, notices: tuple[str, ...] = ()) -> VantageFacts:
+def vantage_facts(
+    vantage: str, *, complete: bool = True, error: str | None = None, notices: tuple[str, ...] = ()
+) -> VantageFacts:
     consumer = {"workstation": "systemd-resolved", "node": "glibc", "pod": "coredns"}[kind(vantage)]
     return VantageFacts(
         vantage=vantage,
         tool_version="1.0.0",
-        host={"workstation": "ops-laptop", "node": "aks-user1-31337-vmss000002", "pod": "preflight-pod-user1-x7k2p"}[kind(vantage)],
+        host={"workstation": "ops-laptop", "node": "aks-user1-31337-vmss000002", "pod": "preflight-pod-user1-x7k2p"}[
+            kind(vantage)
+        ],
         platform="Linux 6.8 x86_64, Python 3.12.7",
         resolver=ResolverFacts(consumer=consumer, nameservers=SERVERS[kind(vantage)], source="/etc/resolv.conf"),
         proxies={},
@@ -318,7 +364,9 @@ def vantage_facts(vantage: str, *, complete: bool = True, error: str | None = No
     )
 
 
-def finding(number: int, cause: str, *, title: str = "Change this", owner: Owner | None = None, **more: object) -> Finding:
+def finding(
+    number: int, cause: str, *, title: str = "Change this", owner: Owner | None = None, **more: object
+) -> Finding:
     values: dict[str, object] = {
         "severity": Severity.REQUIRED,
         "status": Status.FAIL,

@@ -205,6 +205,9 @@ def test_a_suffix_with_a_leading_dot_is_refused(tmp_path):
 
 
 def _cloud(name: str, **changes: str) -> str:
-    keys = "api_server api_server_private api_server_vnet arm entra acr storage azureml experiments kusto kusto_ingest cloudapp source reviewed"
+    keys = (
+        "api_server api_server_private api_server_vnet arm entra acr storage azureml experiments kusto"
+        " kusto_ingest cloudapp source reviewed"
+    )
     values = dict.fromkeys(keys.split(), '"x"') | changes
     return f"[clouds.{name}]\n" + "\n".join(f"{key} = {value}" for key, value in values.items())

@@ -127,7 +127,8 @@ def test_without_flags_and_without_a_terminal_a_file_of_examples_is_written(tmp_
 
 def test_on_a_terminal_it_asks_and_asks_again_after_a_wrong_answer(tmp_path):
     answers = [
-        "", "West Europe", "westeurope", "aks-prod", "", "", "acrprod", "", "", "", "", "", "", "stone, https://x", "stone", "y",
+        "", "West Europe", "westeurope", "aks-prod", "", "", "acrprod", "", "", "", "", "", "", "stone, https://x",
+        "stone", "y",
     ]  # fmt: skip
     controller, terminal = pty.openpty()
     process = subprocess.Popen(

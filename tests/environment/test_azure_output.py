@@ -130,9 +130,14 @@ def test_the_network_model_follows_from_plugin_mode_and_subnets(tmp_path, networ
         ({"enablePrivateCluster": True}, {"fqdn": "a.hcp", "privateFqdn": "a.privatelink"}, "private", "a.privatelink"),
         ({"enablePrivateCluster": True}, {"fqdn": "a.hcp", "privateFqdn": None}, "private", "a.hcp"),
         ({"enableVnetIntegration": True}, {"fqdn": "a.hcp"}, "vnet-integrated", "a.hcp"),
-        ({"enableVnetIntegration": True, "enablePrivateCluster": True}, {"fqdn": None, "privateFqdn": "a.private"}, "vnet-integrated", "a.private"),
+        (
+            {"enableVnetIntegration": True, "enablePrivateCluster": True},
+            {"fqdn": None, "privateFqdn": "a.private"},
+            "vnet-integrated",
+            "a.private",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_api_server_is_named_as_nodes_use_it(tmp_path, profile, names, access, fqdn):
     draft = understand(tmp_path, with_cluster(apiServerAccessProfile=profile, **names))
     assert draft.tables["api_server"] == {"fqdn": fqdn, "access": access}

@@ -1,5 +1,7 @@
 """preflight.toml: what is complete, what is wrong and how it is said, who overrides whom."""
 
+# ruff: noqa: E501 - the tables hold one mistake a line
+
 from pathlib import Path
 
 import pytest
@@ -195,6 +197,12 @@ def test_a_proxy_with_a_password_is_told_where_it_belongs(tmp_path):
     assert "credentials.proxy" in problem
 
 
+def test_a_variable_that_is_no_text_is_refused(tmp_path):
+    (problem,) = problems(tmp_path, "", environ={"PREFLIGHT_ENVIRONMENT_CLUSTER": "aks\udcff"})
+    assert "cannot be printed" in problem
+    assert problem.isascii()
+
+
 def test_control_characters_in_values_and_keys_do_not_reach_the_terminal(tmp_path):
     found = problems(tmp_path, '[environment]\nregion = "\\u001b[31mred"\n"\\u001b[2Jkey" = 1\n')
     assert len(found) == 2
@@ -327,6 +335,12 @@ def test_an_own_cloud_brings_its_own_suffixes(tmp_path):
     assert env.cloud.name == "Moon"
     assert env.cloud.acr == "azurecr.moon"
     assert env.cloud.arm == ""
+
+
+def test_a_short_bound_shortens_the_defaults_inside_it(tmp_path):
+    limits = load(tmp_path, "", overrides={"limits.run_deadline_s": "2"}).limits
+    assert (limits.run_deadline_s, limits.check_deadline_s, limits.answer_cap_s, limits.connect_cap_s) == (2, 2, 2, 2)
+    assert limits.second_attempt_s == 1.0
 
 
 def test_missing_secrets_name_their_key_and_all_are_named(tmp_path):

@@ -265,13 +265,21 @@ def test_two_dependencies_on_one_host_have_tasks_of_their_own_unless_they_ask_th
         ('[environment]\nregion = "x"', "bootstrap.reach", "only in an isolated cluster"),
         ('[environment]\nregion = "x"', "acr.data", "only with dedicated data endpoints"),
         ('[environment]\nregion = "x"\nlayout = "v1"', "workspace.regional", "only with the Kubernetes extension"),
-        ('[environment]\nregion = "x"\nlayout = "extension"\n[[storage]]\naccount = "st1"', "storage.table.reach", "only in the v1 layout"),
-        ('[environment]\nlayout = "v1"\n[[storage]]\naccount = "st1"\ntable = false', "storage.table.reach", "only for accounts with tables"),
+        (
+            '[environment]\nregion = "x"\nlayout = "extension"\n[[storage]]\naccount = "st1"',
+            "storage.table.reach",
+            "only in the v1 layout",
+        ),
+        (
+            '[environment]\nlayout = "v1"\n[[storage]]\naccount = "st1"\ntable = false',
+            "storage.table.reach",
+            "only for accounts with tables",
+        ),
         ('[environment]\ncluster = "x"', "telemetry.reach", "environment.region is not given"),
         ("", "dependency", "no [[dependency]] is given"),
         ("", "mcr.reach", "no cluster is given"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_apply_is_left_out_with_its_reason(env, text, requirement, reason):
     (entry,) = left_out(build(env(text)), requirement)
     assert entry.reason.startswith(reason)
