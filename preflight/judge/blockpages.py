@@ -53,6 +53,15 @@ _DENIES = re.compile(
     r"|web ?filter|url filter|content filter|internet usage policy|acceptable use policy",
     re.IGNORECASE,
 )
+# What a service says of itself is "forbidden"; who speaks of policies, filters and categories stands in between.
+_WHO = (
+    r"(polic(y|ies)|administrator|organi[sz]ation|company|corporate|firewall|proxy|(web|url|content) ?filter|category)"
+)
+_POLICY = re.compile(
+    rf"\b(blocked|denied|restricted|prohibited|not (allowed|permitted))\b[^<]{{0,80}}\b{_WHO}\b"
+    rf"|\b{_WHO}\b[^<]{{0,60}}\b(blocks?|blocked|den(ies|ied)|restrict(s|ed)|forbids)\b",
+    re.IGNORECASE,
+)
 _PORTAL = re.compile(r"captive|hotspot|guest (wi-?fi|access|network)|log ?in|sign ?in|terms of use", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>\s*([^<]{1,80})", re.IGNORECASE)
 
@@ -80,6 +89,8 @@ def find(hop: Hop, observation: Observation, *, catalogue_name: bool) -> str | N
         return f"HTTP {hop.http.status}, a page of {device}: {_quote(hop.http)}"
     if hop.http.status == 511:  # RFC 6585: made for captive portals
         return f"HTTP 511, network authentication required: {_quote(hop.http)}"
+    if html and _speaks_of_policy(hop.http):
+        return f"HTTP {hop.http.status}, a page that speaks of a policy: {_quote(hop.http)}"
     if not html or not catalogue_name or observation.probe not in _NEVER_HTML:
         return None
     if hop.http.status == 200 or (hop.http.status in (401, 403) and _DENIES.search(hop.http.body)):
@@ -118,6 +129,14 @@ def _may_be_a_page(facts: HttpFacts, *, html: bool) -> bool:
     if facts.status == 470 or (facts.status is not None and facts.status >= 400):
         return True
     return html or facts.body.lstrip().startswith("Action: Deny.")
+
+
+def _speaks_of_policy(facts: HttpFacts) -> bool:
+    """Anywhere in an error page; with status 200 in its title only, since pages may be about policies."""
+    if facts.status in (401, 403, 451, 503):
+        return _POLICY.search(facts.body) is not None
+    title = _TITLE.search(facts.body)
+    return facts.status == 200 and title is not None and bool(_POLICY.search(title[1]) or _DENIES.search(title[1]))
 
 
 def _is_html(facts: HttpFacts) -> bool:

@@ -9,7 +9,7 @@ from preflight.model.vocabulary import Stage, Status
 from preflight.render import view
 from preflight.render.svg import cross, picture, tag, words
 
-_BOX, _FAN, _SIDE, _LANE, _TOP, _GAP = 150, 130, 220, 14, 44, 14
+_BOX, _FAN, _SIDE, _LANE, _TOP, _GAP = 150, 130, 240, 14, 44, 14
 _BAND = 110
 _LAYERS = {Stage.DNS: "name", Stage.PROXY: "proxy", Stage.TCP: "connection", Stage.TLS: "TLS", Stage.HTTP: "answer"}
 _TESTED = (Status.PASS, Status.WARN, Status.FAIL, Status.BLOCKED, Status.UNKNOWN, Status.WAIVED)
@@ -168,11 +168,15 @@ def _line(made: Chart, path: Path, top: float, height: float) -> str:
     x = _BOX + _FAN + _BAND * made.layers.index(path.stage)
     reached = tag("path", d=f"{bend}H{x}", class_=class_)
     rest = tag("path", d=f"M{x + 10} {y:.1f}H{right - 6}", class_="path unreached")
-    return reached + rest + _mark(path, x, y)
+    return reached + rest + _mark(made, path, x, y)
 
 
-def _mark(path: Path, x: float, y: float) -> str:
-    label = words(path.cause or view.WORDS[path.status], x + 12, y + 4, f"cause {path.status}", room=34)
+def _mark(made: Chart, path: Path, x: float, y: float) -> str:
+    """The break and its cause; at the last layer the cause stands before the break, so that no service hides it."""
+    last = path.stage is made.layers[-1]
+    place, anchor = (x - 12, "end") if last else (x + 12, "start")
+    named = path.cause or view.WORDS[path.status]
+    label = words(named, place, y + 4, f"cause {path.status}", room=34, anchor=anchor)
     if path.status is Status.FAIL:
         return cross(x, y, 4) + label
     disc = tag("circle", cx=x, cy=y, r=7, class_=f"disc {path.status}")

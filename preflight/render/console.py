@@ -165,7 +165,7 @@ def _under(page: _Page, row: view.Row) -> list[str]:
         verdict for verdict in row.verdicts if verdict.status in _EXPLAINED and verdict.status is not Status.UNKNOWN
     ]
     for group in view.reasons(told):
-        lines += page.hanging("      ", _who(group))
+        lines += _who(page, group)
         lines += page.wrapped(group.reason or _meaning(group.cause), 6)
         if any(verdict.decides for verdict in group.verdicts):
             lines += [page.paint(one, _DIM) for one in page.hanging("      → ", _remedy(group.cause))]
@@ -184,11 +184,16 @@ def _blocked(page: _Page, blocked: Sequence[Verdict]) -> list[str]:
     return lines
 
 
-def _who(group: view.Reason) -> str:
-    places = ", ".join(dict.fromkeys(verdict.vantage for verdict in group.verdicts if verdict.vantage))
+def _who(page: _Page, group: view.Reason) -> list[str]:
+    """Where, which cause, which target; on one line where that fits."""
+    deciding = [verdict for verdict in group.verdicts if verdict.decides]
+    compared = [verdict.vantage for verdict in group.verdicts if not verdict.decides]
+    places = ", ".join(dict.fromkeys(verdict.vantage for verdict in deciding if verdict.vantage))
     targets = ", ".join(dict.fromkeys(verdict.target for verdict in group.verdicts if verdict.target))
-    compared = "" if any(verdict.decides for verdict in group.verdicts) else "comparison only"
-    return "  ".join(part for part in (places, group.cause or "", targets, compared) if part)
+    also = f"({'also ' if deciding else 'comparison: '}{', '.join(dict.fromkeys(compared))})" if compared else ""
+    parts = [text.line(part) for part in (places, group.cause or "", targets, also) if part]
+    whole = "  ".join(parts)
+    return [f"      {whole}"] if text.width(whole) + 6 <= page.width else page.wrapped(whole, 6)
 
 
 def _meaning(cause: str | None) -> str:
@@ -234,7 +239,7 @@ def _left_out(page: _Page, run: Run) -> list[str]:
         ids = dict.fromkeys(verdict.requirement for verdict in group.verdicts)
         places = ", ".join(dict.fromkeys(verdict.vantage for verdict in group.verdicts if verdict.vantage))
         where = f" ({places})" if places else ""
-        lines += page.hanging("  – ", f"skipped, {group.reason or 'left out'}{where}: {', '.join(ids)}")
+        lines += page.hanging("  \u2013 ", f"skipped, {group.reason or 'left out'}{where}: {', '.join(ids)}")
     return [page.paint(one, _DIM) for one in lines]
 
 

@@ -28,13 +28,20 @@ _FINE = (Status.PASS, Status.SKIPPED)
 
 
 class NamePath(msgspec.Struct, frozen=True, kw_only=True):
-    """How one name resolved at one vantage."""
+    """The way one name resolved, and the vantages that saw it so."""
 
-    vantage: str
+    vantages: tuple[str, ...]
     steps: tuple[str, ...]  # name, CNAME targets
     addresses: tuple[str, ...]
     system: str
-    servers: tuple[tuple[str, str, str], ...]  # server, what it said to A, what it said to AAAA
+
+
+class Name(msgspec.Struct, frozen=True, kw_only=True):
+    """One name: its ways, and what each server said of it."""
+
+    name: str
+    paths: tuple[NamePath, ...]
+    servers: tuple[tuple[str, str, str, str], ...]  # vantage, server, what it said to A, what it said to AAAA
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +96,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     fine: bool
     verdicts: tuple[Verdict, ...]
     titles: tuple[str, ...]
-    names: tuple[NamePath, ...] = ()
+    names: tuple[Name, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     chains: tuple[Chain, ...] = ()
     answers: tuple[Answer, ...] = ()
@@ -174,14 +181,26 @@ def _brief(seen: Observation) -> str:
     return f"{seen.vantage}: {addresses or 'no name to resolve'}, {view.took(seen.duration_ms)}"
 
 
-def _names(seen: Iterable[Observation]) -> Iterable[NamePath]:
-    """Each name once per vantage: the target's, a proxy's, and those that redirects lead to."""
+def _names(seen: Iterable[Observation]) -> Iterable[Name]:
+    """Each name once: the target's, a proxy's, and those that redirects lead to."""
+    told: dict[str, dict[str, DnsFacts]] = {}
     for one in seen:
-        told: set[str] = set()
         for facts in _lookups(one.hops):
-            if facts.name not in told:
-                told.add(facts.name)
-                yield _name(one.vantage, facts)
+            told.setdefault(facts.name, {}).setdefault(one.vantage, facts)
+    for name, places in told.items():
+        servers = tuple(row for vantage, facts in places.items() for row in _servers(vantage, facts))
+        yield Name(name=name, paths=_paths(places), servers=servers)
+
+
+def _paths(places: dict[str, DnsFacts]) -> tuple[NamePath, ...]:
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...], str], list[str]] = {}
+    for vantage, facts in places.items():
+        chain = max((answer.chain for answer in facts.answers), key=len, default=())
+        groups.setdefault((chain or (facts.name,), facts.addresses, _system(facts)), []).append(vantage)
+    return tuple(
+        NamePath(vantages=tuple(vantages), steps=steps, addresses=addresses, system=system)
+        for (steps, addresses, system), vantages in groups.items()
+    )
 
 
 def _lookups(hops: Iterable[Hop]) -> Iterable[DnsFacts]:
@@ -192,22 +211,14 @@ def _lookups(hops: Iterable[Hop]) -> Iterable[DnsFacts]:
             yield hop.dns
 
 
-def _name(vantage: str, facts: DnsFacts) -> NamePath:
-    chain = max((answer.chain for answer in facts.answers), key=len, default=())
+def _servers(vantage: str, facts: DnsFacts) -> Iterable[tuple[str, str, str, str]]:
     servers: dict[tuple[str, str], dict[str, list[str]]] = {}
     for answer in facts.answers:
         said = servers.setdefault((answer.server, answer.role), {"A": [], "AAAA": []})
         said.setdefault(answer.rtype, []).append(_said(answer))
-    return NamePath(
-        vantage=vantage,
-        steps=chain or (facts.name,),
-        addresses=facts.addresses,
-        system=_system(facts),
-        servers=tuple(
-            (server if role == "configured" else f"{server} ({role})", " · ".join(said["A"]), " · ".join(said["AAAA"]))
-            for (server, role), said in servers.items()
-        ),
-    )
+    for (server, role), said in servers.items():
+        name = server if role == "configured" else f"{server} ({role})"
+        yield vantage, name, " · ".join(said["A"]), " · ".join(said["AAAA"])
 
 
 def _said(answer: DnsAnswer) -> str:

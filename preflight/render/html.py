@@ -2,7 +2,7 @@
 
 Everything is escaped by Jinja after dangerous characters were made visible; only the pictures, the style and the
 script are markup, and the last two are allowed by their hashes.
-"""  # noqa: A005 - named after the format; imports here are absolute
+"""
 
 import base64
 import functools
@@ -123,7 +123,8 @@ def _context(run: Run) -> dict[str, Any]:
         "teams": view.TEAMS,
         "causes": CAUSES,
         "owners": [
-            (owner, [(finding, ticket(finding, owner)) for finding in group]) for owner, group in view.owners(run)
+            (owner, [(finding, view.change(finding), ticket(finding, owner)) for finding in group])
+            for owner, group in view.owners(run)
         ],
         "chart": chart,
         "map": atlas.draw(chart),
@@ -178,14 +179,9 @@ def _shown(verdicts: tuple[Verdict, ...], status: Status) -> str:
 
 def ticket(finding: Finding, owner: Owner) -> str:
     """A finding as plain text, to paste into a ticket."""
-    lines = [
-        finding.title,
-        "",
-        finding.change,
-        "",
-        f"For: {view.TEAMS[owner]}",
-        f"Cause: {finding.cause} ({finding.confidence})",
-    ]
+    change = view.change(finding)
+    lines = [finding.title, *([change] if change else []), f"For: {view.TEAMS[owner]}"]
+    lines.append(f"Cause: {finding.cause} ({finding.confidence})")
     lines += [f"Seen from: {', '.join(finding.vantages)}"] if finding.vantages else []
     lines += [f"Targets: {', '.join(finding.targets)}"] if finding.targets else []
     lines += ["Evidence:", *(f"- {why}" for why in finding.why)] if finding.why else []

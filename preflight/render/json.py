@@ -1,7 +1,7 @@
 """run.json: the canonical form of a run, and the way back. The text is safe to show in a terminal.
 
 Reading is strict about the schema version, and says where a broken file breaks.
-"""  # noqa: A005 - named after the format; imports here are absolute
+"""
 
 import re
 from typing import TypeVar
@@ -44,7 +44,7 @@ def parse(data: bytes, source: str) -> Run:
 def _check_version(version: int, source: str) -> None:
     if version > SCHEMA_VERSION:
         raise UsageFailure(
-            f"{source}: schema_version: {version} was written by a newer preflight; this one reads up to {SCHEMA_VERSION}"
+            f"{source}: schema_version: {version} is of a newer preflight; this one reads up to {SCHEMA_VERSION}"
             "\n  update preflight, or use the version that wrote the file"
         )
     if version < 1:

@@ -23,7 +23,7 @@ _MARKS = {
     Status.FAIL: "❌",
     Status.BLOCKED: "⛔",
     Status.UNKNOWN: "❔",
-    Status.SKIPPED: "➖",
+    Status.SKIPPED: "\u2796",
     Status.WAIVED: "☑️",
 }
 
@@ -87,13 +87,14 @@ def _findings(run: Run) -> Iterable[str]:
 
 
 def _finding(finding: Finding) -> str:
-    lines = [f"- **{prose(finding.id)} · {prose(finding.title)}**", f"  {prose(finding.change)}"]
+    lines = [f"- **{prose(finding.id)} · {prose(finding.title)}**"]
+    lines += [f"  {prose(line)}" for line in view.change(finding).splitlines() if line.strip()]
     lines.append(f"  {code(finding.cause)}, {finding.confidence}")
-    lines += [f"  - {prose(why)}" for why in finding.why[:4]]
-    lines += [f"  - speaks against it: {prose(one)}" for one in finding.contradicts[:2]]
-    lines += [f"  - would settle it: {prose(finding.settle)}"] if finding.settle else []
-    lines += [f"  - verify: {code(finding.verify)}"] if finding.verify else []
-    return "  \n".join(lines[:3]) + "".join(f"\n{line}" for line in lines[3:])
+    more = [prose(why) for why in finding.why[:4]]
+    more += [f"speaks against it: {prose(one)}" for one in finding.contradicts[:2]]
+    more += [f"would settle it: {prose(finding.settle)}"] if finding.settle else []
+    more += [f"verify: {code(finding.verify)}"] if finding.verify else []
+    return "  \n".join(lines) + "".join(f"\n  - {one}" for one in more)
 
 
 def _trouble(run: Run) -> str:

@@ -19,6 +19,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def took_ms(self) -> float:
+        """How long it took, milliseconds."""
         return self.end_ms - self.start_ms
 
 
@@ -31,6 +32,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def end_ms(self) -> float:
+        """When its last stage ended."""
         return max((span.end_ms for span in self.spans), default=0.0)
 
 
@@ -51,7 +53,7 @@ def _marked(made: Iterable[Span], role: str, failed_at: str | None) -> Iterable[
 def spans(hop: Hop) -> tuple[Span, ...]:
     """The stages that were reached, in order; what was not reached is absent."""
     made = [
-        _span(Stage.DNS, _dns_times(hop.dns), broken=hop.dns is not UNSET and not hop.dns.addresses),
+        _dns_span(hop),
         _span(Stage.PROXY, _proxy_times(hop), broken=_proxy_broken(hop)),
         _span(
             Stage.TCP,
@@ -62,6 +64,14 @@ def spans(hop: Hop) -> tuple[Span, ...]:
         _http_span(hop.http),
     ]
     return tuple(span for span in made if span is not None)
+
+
+def _dns_span(hop: Hop) -> Span | None:
+    """A lookup that was over before the hop began was another attempt's, shared: its time is not this hop's."""
+    if hop.dns is UNSET:
+        return None
+    span = _span(Stage.DNS, _dns_times(hop.dns), broken=not hop.dns.addresses)
+    return span if span is None or span.end_ms >= hop.at_ms else None
 
 
 def handshakes(hop: Hop) -> tuple[TlsFacts, ...]:

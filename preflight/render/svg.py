@@ -32,10 +32,18 @@ def words(content: str, x: float, y: float, class_: str = "", *, room: int = 200
 
 def picture(content: str, *, width: float, height: float, title: str, description: str, key: str, class_: str) -> str:
     """The outer element with its text alternative; `key` makes its ids unique in the page."""
-    head = f'<title id="{key}-t">{escape(text.line(title))}</title><desc id="{key}-d">{escape(text.line(description))}</desc>'
-    return (
-        f'<svg class="{class_}" role="img" aria-labelledby="{key}-t {key}-d" viewBox="0 0 {_plain(width)} {_plain(height)}" '
-        f'width="{_plain(width)}" height="{_plain(height)}">{head}{content}</svg>'
+    told = tag("title", escape(text.line(title)), id=f"{key}-t") + tag(
+        "desc", escape(text.line(description)), id=f"{key}-d"
+    )
+    return tag(
+        "svg",
+        told + content,
+        class_=class_,
+        role="img",
+        aria_labelledby=f"{key}-t {key}-d",
+        viewBox=f"0 0 {_plain(width)} {_plain(height)}",
+        width=width,
+        height=height,
     )
 
 

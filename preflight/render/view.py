@@ -126,7 +126,7 @@ def rows(run: Run) -> tuple[Row, ...]:
     targets: dict[str, dict[str, None]] = {}
     for verdict in run.verdicts:
         targets.setdefault(verdict.requirement, {}).update({verdict.target: None} if verdict.target else {})
-    made = []
+    made: list[Row] = []
     for requirement, named in targets.items():
         own = [verdict for verdict in run.verdicts if verdict.requirement == requirement]
         made.extend(_row(own, target, several=len(named) > 1) for target in (named or {"": None}))
@@ -187,6 +187,12 @@ def owners(run: Run) -> tuple[tuple[Owner, tuple[Finding, ...]], ...]:
     for finding in run.findings:
         groups.setdefault(finding.owner, []).append(finding)
     return tuple((owner, tuple(group)) for owner, group in groups.items())
+
+
+def change(finding: Finding) -> str:
+    """What to do, without the first line when that only repeats the title."""
+    first, _, rest = finding.change.partition("\n")
+    return rest if first.strip().rstrip(".") == finding.title.strip().rstrip(".") else finding.change
 
 
 def reasons(verdicts: Iterable[Verdict]) -> tuple[Reason, ...]:

@@ -334,6 +334,10 @@ def test_what_holds_with_a_reservation_is_a_warning(the_hop, cause):
         (ProbeName.ENTRA, 403, "<html><h1>Access to this site is blocked</h1></html>", "http.block-page"),
         (ProbeName.ENTRA, 404, "<html>not found</html>", None),
         (ProbeName.HTTP, 200, "<html>Welcome</html>", None),
+        (ProbeName.HTTP, 403, "<html><body>Access denied by policy</body></html>", "http.block-page"),
+        (ProbeName.HTTP, 403, "<html>The firewall blocked this category</html>", "http.block-page"),
+        (ProbeName.HTTP, 200, "<html><title>Web Page Blocked</title></html>", "http.block-page"),
+        (ProbeName.HTTP, 200, "<html><title>Docs</title><p>How a firewall policy blocks a page</html>", None),
     ],
 )
 def test_html_where_a_service_answers_with_data_is_somebody_elses(probe, status, body, found):
