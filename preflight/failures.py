@@ -35,4 +35,3 @@ class MissingExtra(Failure):
         super().__init__(
             f"{needed_for} needs an optional part that is not installed\n  pip install 'azureml-aks-preflight[{extra}]'"
         )
-

@@ -1,7 +1,7 @@
 """What is true of one deployment, as `preflight.toml` states it. Loaded and checked by `preflight.environment`.
 
 Key names equal the TOML's; docstrings of the classes are their tables' names. `None` or empty means "not given": the
-requirements that need it are skipped with that reason. Secrets are never here: `Credentials` names where they come from.
+requirements that need it are skipped with that reason. Secrets are never here: `Credentials` names their sources.
 """
 
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""The plan: which task runs at which vantage, and which check judges which part of it. Serialisable, free of secrets."""
+"""The plan: which task runs at which vantage, which check judges which part of it. Serialisable, free of secrets."""
 
 import msgspec
 

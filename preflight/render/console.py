@@ -25,7 +25,7 @@ _SGR = {
     Status.SKIPPED: _DIM,
     Status.WAIVED: _CYAN,
 }
-_EXPLAINED = (Status.FAIL, Status.WARN, Status.WAIVED, Status.UNKNOWN)
+_EXPLAINED = (Status.FAIL, Status.WARN, Status.WAIVED)
 _QUIET = (Status.PASS, Status.SKIPPED)
 
 
@@ -85,7 +85,7 @@ def _phases(page: _Page, run: Run) -> list[list[str]]:
             if quiet is None:
                 quiet = []
                 blocks.append(quiet)
-            quiet.append(_quiet_phase(page, phase, rows))
+            quiet += _quiet_phase(page, phase, rows)
     return blocks
 
 
@@ -96,14 +96,16 @@ def _shown(page: _Page, row: view.Row) -> bool:
     return any(verdict.status not in (*_QUIET, Status.UNKNOWN) for verdict in row.verdicts)
 
 
-def _quiet_phase(page: _Page, phase: Phase, rows: Sequence[view.Row]) -> str:
+def _quiet_phase(page: _Page, phase: Phase, rows: Sequence[view.Row]) -> list[str]:
     listed = [row for row in rows if not row.skipped]
     untested = sum(any(verdict.status is Status.UNKNOWN for verdict in row.verdicts) for row in listed)
     holds = len(listed) - untested
     words = [_holding(holds)] if holds else []
     words += [f"{view.plural(untested, 'requirement')} not tested"] if untested else []
     status = Status.UNKNOWN if untested else Status.PASS
-    return f"{page.paint(view.GLYPHS[status], _SGR[status])} {phase.value:<16}{', '.join(words)}"
+    glyph = view.GLYPHS[status]
+    lines = page.hanging(f"{glyph} {phase.value:<16}", ", ".join(words))
+    return [one.replace(glyph, page.paint(glyph, _SGR[status]), 1) for one in lines]
 
 
 def _holding(rows: int) -> str:
@@ -115,9 +117,12 @@ def _phase(page: _Page, run: Run, phase: Phase, rows: Sequence[view.Row], shown:
     title = page.width - 4 - _CELL * len(columns)
     heads = "".join(text.pad(text.line(column.label), _CELL, right=True) for column in columns)
     lines = [page.paint(text.pad(phase.value, title + 4), _BOLD) + page.paint(heads, _DIM)]
+    waiting = [] if page.verbose else [row for row in shown if _waits(row)]
     for row in shown:
-        lines.append(_row(page, row, columns, title))
-        lines += _under(page, row)
+        if row not in waiting:
+            lines.append(_row(page, row, columns, title))
+            lines += _under(page, row)
+    lines += _blocked_rows(page, waiting)
     held = sum(row not in shown and not row.skipped and row.status is Status.PASS for row in rows)
     if held:
         lines.append(f"  {page.paint('✓', _GREEN)} {_holding(held)}")
@@ -161,27 +166,44 @@ def _cell_text(verdicts: Sequence[Verdict], status: Status) -> str:
 def _under(page: _Page, row: view.Row) -> list[str]:
     """What a reader must know about the row: cause, reason, remedy; each reason once, with the vantages it holds at."""
     lines = []
-    told = [
-        verdict for verdict in row.verdicts if verdict.status in _EXPLAINED and verdict.status is not Status.UNKNOWN
-    ]
-    for group in view.reasons(told):
+    groups = view.reasons(verdict for verdict in row.verdicts if verdict.status in _EXPLAINED)
+    for at, group in enumerate(groups):
         lines += _who(page, group)
         lines += page.wrapped(group.reason or _meaning(group.cause), 6)
-        if any(verdict.decides for verdict in group.verdicts):
-            lines += [page.paint(one, _DIM) for one in page.hanging("      → ", _remedy(group.cause))]
+        repeated = any(later.cause == group.cause for later in groups[at + 1 :])
+        if not repeated and any(verdict.decides for verdict in row.verdicts if verdict.cause == group.cause):
+            lines += [page.paint(one, _DIM) for one in page.hanging("      \u2192 ", _remedy(group.cause))]
     blocked = [verdict for verdict in row.verdicts if verdict.status is Status.BLOCKED]
-    return lines + _blocked(page, blocked)
+    return lines + _blocked(page, blocked, 6)
 
 
-def _blocked(page: _Page, blocked: Sequence[Verdict]) -> list[str]:
+def _waits(row: view.Row) -> bool:
+    """Nothing but blocked: the failing line above says why."""
+    return {verdict.status for verdict in row.verdicts if verdict.status not in _QUIET} == {Status.BLOCKED}
+
+
+def _blocked_rows(page: _Page, rows: Sequence[view.Row]) -> list[str]:
+    """One line for all that wait for the same check at the same vantages."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        blocked = [verdict for verdict in row.verdicts if verdict.status is Status.BLOCKED]
+        groups.setdefault(tuple(_blockers(blocked)), []).append(row.requirement)
+    lines = []
+    for words, waiting in groups.items():
+        first = f"  {view.GLYPHS[Status.BLOCKED]} "
+        lines += page.hanging(first, f"{', '.join(dict.fromkeys(waiting))}: {'; '.join(words)}")
+    return [page.paint(one, _DIM) for one in lines]
+
+
+def _blocked(page: _Page, blocked: Sequence[Verdict], indent: int) -> list[str]:
+    return [page.paint(one, _DIM) for words in _blockers(blocked) for one in page.wrapped(words, indent)]
+
+
+def _blockers(blocked: Sequence[Verdict]) -> list[str]:
     by: dict[str, list[str]] = {}
     for verdict in blocked:
         by.setdefault((verdict.blocked_by or "").partition("@")[0], []).append(verdict.vantage)
-    lines = []
-    for requirement, places in by.items():
-        words = f"blocked by {requirement or 'an earlier check'} at {', '.join(places)}"
-        lines += [page.paint(one, _DIM) for one in page.wrapped(words, 6)]
-    return lines
+    return [f"blocked by {name or 'an earlier check'} at {', '.join(places)}" for name, places in by.items()]
 
 
 def _who(page: _Page, group: view.Reason) -> list[str]:

@@ -21,8 +21,9 @@ from preflight.model.vocabulary import Status
 from preflight.render import stages, svg, view
 
 _RAW_EACH = 16_000  # characters of one observation's raw facts
-_RAW_ALL = 240_000  # of all of them
-_FULL = 120  # targets; with more, those at which all is fine are told in a line per vantage
+_RAW_ALL = 200_000  # of all of them
+_FULL = 100  # targets; with more, those at which all is fine are told in a line per vantage
+_WHOLE = 25  # and of the others so many are told in full; run.json has the facts of all
 _BODY = 1500
 _FINE = (Status.PASS, Status.SKIPPED)
 
@@ -104,7 +105,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     picture: str = ""
     notes: tuple[str, ...] = ()
     raw: tuple[tuple[str, str], ...] = ()  # vantage, JSON
-    brief: tuple[str, ...] = ()  # instead of all that, when all is fine in a very large run
+    brief: tuple[str, ...] = ()  # instead of all that, in a very large run
 
 
 def keys(run: Run) -> dict[str, str]:
@@ -116,12 +117,14 @@ def targets(run: Run) -> tuple[Target, ...]:
     """One for each task that a verdict rests on, in the order of the verdicts."""
     ids, seen = keys(run), view.observations(run)
     checks = {check.id: check for check in run.plan.checks}
-    room = _RAW_ALL
+    room, whole, many = _RAW_ALL, _WHOLE, len(ids) > _FULL
     made = []
     for task, own in _tasks(run).items():
         mine = [seen[task, name] for name in view.vantages(run) if (task, name) in seen]
-        target = _target(ids[task], own, mine, checks, brief=len(ids) > _FULL)
-        if not target.fine:
+        fine = all(verdict.status in _FINE for verdict in own)
+        target = _target(ids[task], own, mine, checks, brief=many and (fine or whole <= 0))
+        if not fine and not target.brief:
+            whole -= 1
             raw = tuple((one.vantage, _raw(one)) for one in mine) if room > 0 else ()
             room -= sum(len(text) for _, text in raw)
             target = msgspec.structs.replace(target, raw=raw)
@@ -151,7 +154,7 @@ def _target(
         verdicts=tuple(own),
         titles=tuple(dict.fromkeys(verdict.title for verdict in own)),
     )
-    if brief and fine:
+    if brief:
         return msgspec.structs.replace(target, brief=tuple(map(_brief, seen)))
     failed = {verdict.vantage: verdict.at for verdict in own if verdict.at and verdict.status not in _FINE}
     lanes = [lane for one in seen for lane in stages.lanes(one, failed.get(one.vantage))]

@@ -123,7 +123,7 @@ def _context(run: Run) -> dict[str, Any]:
         "teams": view.TEAMS,
         "causes": CAUSES,
         "owners": [
-            (owner, [(finding, view.change(finding), ticket(finding, owner)) for finding in group])
+            (owner, [(finding, view.labelled(view.change(finding)), ticket(finding, owner)) for finding in group])
             for owner, group in view.owners(run)
         ],
         "chart": chart,

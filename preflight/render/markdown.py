@@ -13,9 +13,9 @@ from preflight.render import text, view
 
 LIMIT = 60_000  # characters; a comment on GitHub takes 65,536
 _TOLD = 24_000  # what the findings may take of it
-_MARKUP = re.compile(r"[\\`*_{}\[\]<>()#!|~^$&:@]")
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>#!|~^$&@]|:(?=\S)")
 _LINKS = re.compile(r"(?<=@)(?=[\w-])|(?<=#)(?=\d)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-\d)", re.IGNORECASE)
-_LEADING = re.compile(r"^(?:[-+=]|\d+(?=[.)]))")
+_LEADING = re.compile(r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=[-+=]))")
 _GAP = "\u200b"  # zero width space, ours: it parts what a forge would join to a mention or a link
 _MARKS = {
     Status.PASS: "✅",
@@ -32,7 +32,7 @@ def prose(words: str) -> str:
     """A sentence that Markdown leaves alone, on one line."""
     parted = _LINKS.sub(_GAP, text.line(words))
     escaped = _MARKUP.sub(lambda found: f"\\{found[0]}", parted)
-    return _LEADING.sub(lambda found: f"{found[0]}{_GAP}" if found[0].isdigit() else f"\\{found[0]}", escaped)
+    return _LEADING.sub(lambda found: f"{found[1] or ''}\\", escaped)
 
 
 def code(value: str) -> str:

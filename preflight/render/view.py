@@ -195,6 +195,16 @@ def change(finding: Finding) -> str:
     return rest if first.strip().rstrip(".") == finding.title.strip().rstrip(".") else finding.change
 
 
+def labelled(words: str) -> tuple[tuple[str, str], ...]:
+    """The lines of a change: (label, text) of "From: node/user1"; a line without a label has an empty one."""
+    lines = []
+    for one in words.splitlines():
+        label, colon, rest = one.partition(": ")
+        known = bool(colon) and len(label) <= 12 and label.replace(" ", "").isalpha()
+        lines.append((label, rest) if known else ("", one))
+    return tuple(line for line in lines if line[1].strip())
+
+
 def reasons(verdicts: Iterable[Verdict]) -> tuple[Reason, ...]:
     """Verdicts grouped by cause and reason, first seen first."""
     groups: dict[tuple[str | None, str], list[Verdict]] = {}

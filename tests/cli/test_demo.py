@@ -46,7 +46,7 @@ def test_every_report_says_first_that_it_shows_the_embedded_azure(healthy):
     assert "embedded Azure" in done.stdout.splitlines()[0]
     assert "embedded Azure" in "\n".join((out / "report.md").read_text().splitlines()[:3])
     body = re.sub(
-        r"<style.*?</style>|<[^>]+>", " ", (out / "report.html").read_text().partition("<body")[2], flags=re.S
+        r"<style.*?</style>|<[^>]+>", " ", (out / "report.html").read_text().partition("<body")[2], flags=re.DOTALL
     )
     assert "embedded Azure" in body[:600]
 
