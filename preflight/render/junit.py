@@ -173,8 +173,8 @@ def _testcase(case: _Case) -> Iterable[str]:
     yield f"{head}>"
     if case.kind:
         type_ = f" type={_attribute(case.type)}" if case.type else ""
-        inside = escape(case.body) if case.kind != "skipped" else ""
+        inside = escape(text.clean(case.body)) if case.kind != "skipped" else ""
         yield f"      <{case.kind}{type_} message={_attribute(case.message)}>{inside}</{case.kind}>"
     else:
-        yield f"      <system-out>{escape(case.body)}</system-out>"
+        yield f"      <system-out>{escape(text.clean(case.body))}</system-out>"
     yield "    </testcase>"

@@ -54,7 +54,7 @@ EXITS = {
 SERVICES = {
     "api-server": "API server",
     "aks-egress": "AKS egress",
-    "mcr": "Microsoft Container Registry",
+    "mcr": "Microsoft registry",
     "bootstrap": "Bootstrap registry",
     "acr": "Container registry",
     "storage.blob": "Blob storage",
@@ -277,7 +277,7 @@ def service(requirement: str) -> str:
 
 
 def service_name(group: str) -> str:
-    """`mcr` -> "Microsoft Container Registry"; a dependency has its own name."""
+    """`mcr` -> "Microsoft registry"; a dependency has its own name."""
     return SERVICES.get(group) or group.removeprefix("dependency.")
 
 

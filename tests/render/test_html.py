@@ -142,7 +142,7 @@ def test_every_picture_has_its_text():
 
 def test_the_map_breaks_at_the_layer_where_it_broke():
     drawn = re.search(r'<svg class="map".*?</svg>', PAGES["failing"], re.DOTALL)[0]
-    assert "Microsoft Container Registry failed at TLS (tls.reset-after-hello)" in drawn
+    assert "Microsoft registry failed at TLS (tls.reset-after-hello)" in drawn
     assert "Blob storage failed at name (dns.privatelink-public-answer)" in drawn
     assert 'class="cross"' in drawn
     assert 'class="cross"' not in re.search(r'<svg class="map".*?</svg>', PAGES["healthy"], re.DOTALL)[0]
