@@ -5,6 +5,7 @@ Fails, never skips, without /usr/bin/chromium.
 
 import os
 from pathlib import Path
+from typing import Self
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -44,7 +45,7 @@ class Visit:
         self.address = (EXAMPLES / f"{name}.report.html").as_uri()
         self.page.goto(self.address)
 
-    def __enter__(self) -> "Visit":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
