@@ -86,8 +86,10 @@ class Output:
                 click.echo(text, nl=not text.endswith("\n"))
             else:
                 written.append(_replace(self._folder / formats.FILES[name], text))
-        if written:
-            click.echo(f"reports: {', '.join(str(path) for path in written)}", err=True)
+        hints = [f"preflight explain {run.findings[0].cause}"] if run.findings else []
+        hints += [f"reports: {', '.join(map(str, written))}"] if written else []
+        if hints:
+            click.echo(" · ".join(hints), err=True)
         if formats.Format.CONSOLE not in self._wanted:
             click.echo(f"preflight: {run.headline} (exit {run.exit_code})", err=True)
 
