@@ -19,7 +19,7 @@ from preflight.probes.services.credentials import given
 from preflight.probes.trail import Trail
 
 _CODE = re.compile(r"AADSTS[0-9]{3,9}")
-_SCOPE = "https://management.azure.com/.default"  # exists in every tenant of AzureCloud; param `scope` replaces it
+_SCOPE = "https://management.azure.com/.default"  # the default, for AzureCloud
 
 
 async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> None:
