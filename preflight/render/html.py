@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _COLUMNS = 8  # more vantages fold
-_OPENING = 400  # verdicts; with more, a cell that is fine is a link to its evidence, not a panel of its own
+_OPENING = 400  # verdicts; with more, a cell is a link to its evidence, not a panel of its own: first where it is fine
 _TONES = {0: Status.PASS, 1: Status.FAIL, 130: Status.WARN, 4: Status.WARN}
 
 
@@ -143,15 +143,17 @@ def _context(run: Run) -> dict[str, Any]:
 
 def _matrix(run: Run, rows: tuple[view.Row, ...], columns: tuple[view.Column, ...]) -> list[tuple[str, list[Any]]]:
     """Phases with their rows and cells; what applies nowhere is in the list of what was left out."""
-    opens = len(run.verdicts) <= _OPENING
+    fine = (Status.PASS, Status.SKIPPED)
+    troubled = sum(verdict.status not in fine for verdict in run.verdicts) <= _OPENING
+    opens = tuple(status for status in Status if (troubled if status not in fine else len(run.verdicts) <= _OPENING))
     tested = [row for row in rows if not row.skipped]
     return [
-        (phase.value, [(row, [_cell(row, column, opens=opens) for column in columns]) for row in group])
+        (phase.value, [(row, [_cell(row, column, opens) for column in columns]) for row in group])
         for phase, group in view.phases(tested)
     ]
 
 
-def _cell(row: view.Row, column: view.Column, *, opens: bool) -> _Cell | None:
+def _cell(row: view.Row, column: view.Column, opens: tuple[Status, ...]) -> _Cell | None:
     verdicts = tuple(row.cells[name] for name in column.vantages if name in row.cells)
     if not verdicts:
         return None
@@ -161,7 +163,7 @@ def _cell(row: view.Row, column: view.Column, *, opens: bool) -> _Cell | None:
         shown=_shown(verdicts, status),
         verdicts=verdicts,
         decides=any(verdict.decides for verdict in verdicts),
-        opens=opens or status not in (Status.PASS, Status.SKIPPED),
+        opens=status in opens,
     )
 
 
