@@ -23,7 +23,7 @@ from preflight.render import stages, svg, view
 _RAW_EACH = 16_000  # characters of one observation's raw facts
 _RAW_ALL = 120_000  # of all of them
 _FULL = 100  # targets; with more, those at which all is fine are told in a line per vantage
-_WHOLE = 20  # and of the others so many are told in full; run.json has the facts of all
+_WHOLE = 15  # and of the others so many are told in full; run.json has the facts of all
 _BODY = 1500
 _FINE = (Status.PASS, Status.SKIPPED)
 
