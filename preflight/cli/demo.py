@@ -116,6 +116,7 @@ async def _serve(faults: "list[Fault]") -> int:
     """Keep the stand-ins up and say where the environment file is."""
     from preflight.lab.embedded import Lab  # noqa: PLC0415
 
+    stopped = until_stopped()
     with tempfile.TemporaryDirectory(prefix="preflight-demo-") as folder:
         async with Lab(faults=faults) as lab:
             path = lab.write_environment(Path(folder))
@@ -123,7 +124,7 @@ async def _serve(faults: "list[Fault]") -> int:
                 "The embedded Azure is running. In another terminal:\n\n"
                 f"  {_command(path, lab.secrets)}\n\nCtrl-C ends it."
             )
-            await until_stopped()
+            await stopped
     return 0
 
 

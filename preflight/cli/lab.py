@@ -1,9 +1,10 @@
 """`preflight lab`: the embedded Azure on real addresses, inside a network namespace, for an unmodified engine."""
 
 import asyncio
+import contextlib
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +37,18 @@ def _files(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def _control(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    path = click.Path(path_type=Path, dir_okay=False)
+    text = "Unix socket of the running lab." if required else "Unix socket for `lab fault` and `lab clear`."
+    return click.option("--control", type=path, metavar="PATH", required=required, help=text)
+
+
 @lab.command()
 @click.option("--network", "cidrs", multiple=True, metavar="CIDR", help="Address range to answer for; may be repeated.")
 @click.option("--dns", metavar="ADDRESS", help="Where the DNS server listens, port 53.")
 @click.option("--assign", is_flag=True, help="Make the ranges local here first (ip route add local).")
 @click.option("--fault", "faults", multiple=True, metavar="REQUIREMENT=CAUSE[@VANTAGE]", help="Break this on purpose.")
+@_control(required=False)
 @_files
 def serve(
     *,
@@ -50,20 +58,31 @@ def serve(
     environment_out: Path,
     ca_out: Path | None,
     assign: bool,
+    control: Path | None,
 ) -> None:
     """Serve until Ctrl-C. Prints the credentials that the environment names."""
-    from preflight.lab.faults import parse  # noqa: PLC0415 - keeps --help quick
+    from preflight.lab import control as switch  # noqa: PLC0415 - keeps --help quick
+    from preflight.lab.faults import parse  # noqa: PLC0415
     from preflight.lab.network import Network  # noqa: PLC0415
 
     given = {"cidrs": cidrs or None, "dns": dns, "assign": assign}
     network = Network(**{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
-    asyncio.run(_serve(network, [parse(text) for text in faults], environment_out, ca_out))
+    broken = [parse(text) for text in faults]
+    switch.check(broken, running=False)
+    asyncio.run(_serve(network, broken, environment_out, ca_out, control))
 
 
-async def _serve(network: "Network", faults: "list[Fault]", environment_out: Path, ca_out: Path | None) -> None:
+async def _serve(
+    network: "Network", faults: "list[Fault]", environment_out: Path, ca_out: Path | None, control: Path | None
+) -> None:
+    from preflight.lab.control import listening  # noqa: PLC0415
     from preflight.lab.embedded import Lab  # noqa: PLC0415
 
-    async with Lab(faults=faults, network=network) as running:
+    stopped = until_stopped()
+    async with contextlib.AsyncExitStack() as stack:
+        running = await stack.enter_async_context(Lab(faults=faults, network=network))
+        if control is not None:
+            await stack.enter_async_context(listening(running, control))
         written = running.write_environment(environment_out.parent)
         if ca_out is not None:
             shutil.copyfile(written.with_name("ca.pem"), ca_out)
@@ -71,12 +90,34 @@ async def _serve(network: "Network", faults: "list[Fault]", environment_out: Pat
         for name, value in running.secrets.items():
             click.echo(f"export {name}='{value}'")
         click.echo(f"serving; environment: {environment_out}", err=True)
-        await until_stopped()
+        await stopped
 
 
-async def until_stopped() -> None:
-    """Return when SIGINT or SIGTERM arrives."""
+@lab.command()
+@click.argument("faults", nargs=-1, required=True, metavar="REQUIREMENT=CAUSE[@VANTAGE]...")
+@_control(required=True)
+def fault(faults: tuple[str, ...], control: Path) -> None:
+    """Break these in a running lab, besides what is broken. Prints all that is."""
+    _switch(control, add=faults)
+
+
+@lab.command()
+@_control(required=True)
+def clear(control: Path) -> None:
+    """Mend everything in a running lab."""
+    _switch(control, clear=True)
+
+
+def _switch(control: Path, *, add: tuple[str, ...] = (), clear: bool = False) -> None:
+    from preflight.lab.control import Request, ask  # noqa: PLC0415
+
+    for broken in asyncio.run(ask(control, Request(add=add, clear=clear))):
+        click.echo(broken)
+
+
+def until_stopped() -> Awaitable[object]:
+    """What ends when SIGINT or SIGTERM arrives, from this call on: make it before telling anybody that you run."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
+    return asyncio.ensure_future(stop.wait())

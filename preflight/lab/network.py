@@ -7,6 +7,15 @@ import shutil
 import msgspec
 
 from preflight.failures import UsageFailure
+from preflight.lab.effects import Layer, layer
+from preflight.lab.faults import Fault
+
+# On loopback the lab gives a vantage resolvers and addresses of its own; a network has one of each for all.
+_ONE_RESOLVER = ("dns.inconsistent", "dns.server-dead", "dns.rebind-filtered")
+_NOT_ON_NETWORK = {
+    **dict.fromkeys(_ONE_RESOLVER, "the lab has one resolver on real addresses; run a second one yourself"),
+    "route.unreachable": "routes are the namespace's own on real addresses; use `ip route`",
+}
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,3 +54,10 @@ async def _run(*command: str) -> None:
     if process.returncode:
         said = errors.decode("utf-8", "replace").strip()[:200]
         raise UsageFailure(f"`{' '.join(command)}` failed: {said}\n  run inside a network namespace, as its root")
+
+
+def unproducible(fault: Fault, *, running: bool) -> str | None:
+    """Why a lab on real addresses cannot produce a fault; `running`: its environment file is written already."""
+    if running and layer(fault.cause) in (Layer.PROXY, Layer.ENVIRONMENT):
+        return "needs another preflight.toml; give it to `preflight lab serve --fault` instead"
+    return _NOT_ON_NETWORK.get(fault.cause)
