@@ -38,6 +38,7 @@ _VALIDITY = {
     Leaf.NOT_YET: (10 * _DAY, 90 * _DAY),
     Leaf.EXPIRING: (-80 * _DAY, 3 * _DAY),
 }
+_GOOD = (-30 * _DAY, 90 * _DAY)
 _OTHER_NAME = "appliance.contoso.internal"
 
 
@@ -67,13 +68,20 @@ class Authority:
     @property
     def pem(self) -> str:
         """The authority's certificate."""
-        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+        return _pem(self.certificate)
 
-    def issue(self, host: str, key: ec.EllipticCurvePrivateKey, begin: timedelta, end: timedelta) -> x509.Certificate:
-        """A server certificate for one name, valid from now + `begin` to now + `end`."""
+    @property
+    def key_pem(self) -> str:
+        """Its private key, for a program that signs by itself, as an inspection device does."""
+        return _private(self.key)
+
+    def issue(
+        self, host: str, key: ec.EllipticCurvePrivateKey, begin: timedelta, end: timedelta, *more: str
+    ) -> x509.Certificate:
+        """A server certificate for one name, or several, valid from now + `begin` to now + `end`."""
         now = datetime.now(UTC)
         builder = _builder(_common_name(host), self, key, now + begin, now + end)
-        return _server(builder, host).sign(self.key, hashes.SHA256())
+        return _server(builder, host, *more).sign(self.key, hashes.SHA256())
 
 
 def _builder(
@@ -88,9 +96,10 @@ def _builder(
     return builder.add_extension(identifier, critical=False).add_extension(authority, critical=False)
 
 
-def _server(builder: x509.CertificateBuilder, host: str) -> x509.CertificateBuilder:
+def _server(builder: x509.CertificateBuilder, *hosts: str) -> x509.CertificateBuilder:
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+    builder = builder.add_extension(names, critical=False)
     return builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
 
 
@@ -104,7 +113,7 @@ class Pki:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.public, self.cluster = Authority(PUBLIC_CA), Authority(CLUSTER_CA)
-        self._inspection = Authority(INSPECTION_CA)
+        self.inspection = Authority(INSPECTION_CA)
         self._intermediate = Authority("preflight lab Issuing CA 01", self.public)
         self._key = ec.generate_private_key(ec.SECP256R1())  # one key for all leaves: only chains are judged
         self._contexts: dict[tuple[str, Leaf, bool, tuple[str, ...]], ssl.SSLContext] = {}
@@ -116,10 +125,15 @@ class Pki:
             self._contexts[key] = self._load(self._chain(host, leaf, cluster=cluster), alpn)
         return self._contexts[key]
 
+    def server(self, *hosts: str) -> tuple[str, str]:
+        """Certificate chain and key of a genuine server for these names, as PEM, for a program of its own."""
+        leaf = self._intermediate.issue(hosts[0], self._key, *_GOOD, *hosts[1:])
+        return _pem(leaf, self._intermediate.certificate), _private(self._key)
+
     def _chain(self, host: str, leaf: Leaf, *, cluster: bool) -> list[x509.Certificate]:
-        begin, end = _VALIDITY.get(leaf, (-30 * _DAY, 90 * _DAY))
+        begin, end = _VALIDITY.get(leaf, _GOOD)
         if leaf is Leaf.INTERCEPTED:
-            return [self._inspection.issue(host, self._key, begin, end), self._inspection.certificate]
+            return [self.inspection.issue(host, self._key, begin, end), self.inspection.certificate]
         if leaf is Leaf.SELF_SIGNED:
             return [_self_signed(host, self._key)]
         name = _OTHER_NAME if leaf is Leaf.WRONG_NAME else host
@@ -129,17 +143,23 @@ class Pki:
         return [certificate] if leaf is Leaf.NO_INTERMEDIATE else [certificate, self._intermediate.certificate]
 
     def _load(self, chain: list[x509.Certificate], alpn: tuple[str, ...]) -> ssl.SSLContext:
-        private = self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
         path = self._folder / "chain.pem"  # load_cert_chain takes files only
-        path.write_bytes(private + b"".join(each.public_bytes(serialization.Encoding.PEM) for each in chain))
+        path.write_text(_private(self._key) + _pem(*chain))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
         path.unlink()
         if alpn:
             context.set_alpn_protocols(list(alpn))
         return context
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> str:
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+def _pem(*chain: x509.Certificate) -> str:
+    return "".join(each.public_bytes(serialization.Encoding.PEM).decode() for each in chain)
 
 
 def _self_signed(host: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
