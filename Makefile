@@ -11,10 +11,10 @@ PYTEST := PYTHONSAFEPATH=1 $(TEST_VENV)/bin/python -P -m pytest --import-mode=im
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint format types contracts docs dist image clean
+.PHONY: help demo test e2e network lab-shell lint format types contracts docs dist image clean
 
 help: ## what can be made
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.all ## the main job on the embedded Azure: OUT/report.html and OUT/run.json
 	$(VENV)/bin/preflight demo --out $(OUT)
@@ -24,6 +24,12 @@ test: $(TEST_VENV)/.installed ## the tests, against the installed wheel
 
 e2e: $(TEST_VENV)/.installed ## the tests that need root, namespaces or a browser
 	PREFLIGHT_DIST=dist $(PYTEST) -m e2e
+
+network: $(TEST_VENV)/.installed ## scenarios in a real network: namespaces, nftables, real software (root, or user namespaces)
+	$(PYTEST) tests/e2e/network
+
+lab-shell: $(VENV)/.dev ## a shell in that network: SCENARIO=name or FAULT='mcr.layers=tls.reset-after-hello'
+	@PYTHONPATH=tests $(VENV)/bin/python -m bed.shell $(SCENARIO) $(FAULT)
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(VENV)/bin/ruff check .

@@ -163,3 +163,8 @@ INSIDE = ("workstation", "node", "pod")
 # Source addresses that services report: inside the network, and the firewall's public one.
 SOURCES = {"workstation": "10.70.0.10", "node": "10.240.0.4", "pod": "10.244.1.7"}
 EGRESS = "198.51.100.200"
+
+
+def source(vantage: str) -> str:
+    """The address that a service inside the network sees of a vantage; everybody from outside has the public one."""
+    return SOURCES.get(vantage.partition("/")[0], EGRESS)

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 import dns.exception
@@ -20,7 +20,8 @@ import dns.rrset
 
 from preflight.lab import deployment as at
 from preflight.lab.effects import Effects, Layer
-from preflight.lab.listener import Listener, State
+from preflight.lab.listener import Listener, State, family
+from preflight.lab.script import Cut, Script, Silence, play
 from preflight.lab.stream import Socket
 
 _TTL = 30
@@ -32,7 +33,7 @@ _ZONES = (
     "trafficmanager.net", "windows.net",
 )  # fmt: skip
 
-_LINKS = frozenset(host.link for host in at.HOSTS)
+Six = Callable[[str | None], str | None]
 
 
 class Part(StrEnum):
@@ -41,14 +42,6 @@ class Part(StrEnum):
     FIRST = "first"
     SECOND = "second"  # there only while servers are to disagree, or one of them to be dead
     COMPARED = "compared"  # a resolver inside the network, beside the one that is used
-
-
-class Silence(Exception):  # noqa: N818 - what the server does, not an error
-    """No answer at all."""
-
-
-class Cut(Exception):  # noqa: N818
-    """The connection is reset instead of an answer; over UDP: no answer."""
 
 
 _RCODES = {
@@ -62,10 +55,13 @@ _RCODES = {
 
 
 class View:
-    """What one resolver answers to a vantage."""
+    """What one resolver answers to a vantage; `six` gives the IPv6 address that goes with a public one."""
 
-    def __init__(self, vantage: str, effects: Effects, part: Part = Part.FIRST) -> None:
-        self._vantage, self._effects, self._part = vantage, effects, part
+    def __init__(
+        self, vantage: str, effects: Effects, names: Mapping[str, at.Host], *, part: Part = Part.FIRST, six: Six
+    ) -> None:
+        self._vantage, self._effects, self._names = vantage, effects, names
+        self._part, self._six = part, six
         self._private = vantage.partition("/")[0] in at.INSIDE
 
     def respond(self, wire: bytes, *, tcp: bool) -> bytes:
@@ -108,10 +104,10 @@ class View:
             response.set_rcode(dns.rcode.SERVFAIL)
             return response
         rcode = _RCODES.get(cause or "")
-        host = at.BY_NAME.get(name)
+        host = self._names.get(name)
         if rcode is not None or host is None:
             response.set_rcode(dns.rcode.NXDOMAIN if rcode is None else rcode)
-            return _with_soa(response, name)
+            return self._with_soa(response, name)
         chain, address = self._resolution(host, cause)
         owner = name
         for target in chain:
@@ -119,11 +115,13 @@ class View:
             owner = target
         if address is None:
             response.set_rcode(dns.rcode.NXDOMAIN)
-            return _with_soa(response, owner)
-        if rtype == "A":
-            response.answer.append(dns.rrset.from_text(owner + ".", _TTL, "IN", "A", address))
-            return response
-        return _with_soa(response, owner)
+            return self._with_soa(response, owner)
+        six = self._six(address) if name in self._effects.six else None
+        found = {"A": address, "AAAA": six}.get(rtype)
+        if found is None:
+            return self._with_soa(response, owner)
+        response.answer.append(dns.rrset.from_text(owner + ".", _TTL, "IN", rtype, found))
+        return response
 
     def _resolution(self, host: at.Host, cause: str | None) -> tuple[tuple[str, ...], str | None]:
         """CNAME chain and address (None: the end of the chain does not exist)."""
@@ -147,21 +145,19 @@ class View:
             return link, host.private
         return (*link, *host.chain), host.public
 
+    def _with_soa(self, response: dns.message.Message, name: str) -> dns.message.Message:
+        """A negative answer carries its zone's SOA (RFC 2308), except a filter's, which nobody signs."""
+        zone = self._zone(name)
+        if zone and response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            text = f"ns1.{zone}. hostmaster.{zone}. 1 3600 300 2419200 {_TTL}"
+            response.authority.append(dns.rrset.from_text(zone + ".", _TTL, "IN", "SOA", text))
+        return response
 
-def _with_soa(response: dns.message.Message, name: str) -> dns.message.Message:
-    """A negative answer carries its zone's SOA (RFC 2308), except a filter's, which nobody signs."""
-    zone = _zone(name)
-    if zone and response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        text = f"ns1.{zone}. hostmaster.{zone}. 1 3600 300 2419200 {_TTL}"
-        response.authority.append(dns.rrset.from_text(zone + ".", _TTL, "IN", "SOA", text))
-    return response
-
-
-def _zone(name: str) -> str | None:
-    _, link, parent = name.partition(".privatelink.")
-    if link and name in _LINKS:
-        return f"privatelink.{parent}"
-    return next((zone for zone in _ZONES if name == zone or name.endswith("." + zone)), None)
+    def _zone(self, name: str) -> str | None:
+        _, link, parent = name.partition(".privatelink.")
+        if link and any(host.link == name for host in self._names.values()):
+            return f"privatelink.{parent}"
+        return next((zone for zone in _ZONES if name == zone or name.endswith("." + zone)), None)
 
 
 def _packed(query: dns.message.Message, response: dns.message.Message, *, tcp: bool) -> bytes:
@@ -177,8 +173,9 @@ def _packed(query: dns.message.Message, response: dns.message.Message, *, tcp: b
 class DnsServer:
     """UDP and TCP on one (address, port); `view` chooses by the client's address. Port 0 takes a free one."""
 
-    def __init__(self, address: str, port: int, view: Callable[[str], View]) -> None:
-        self._address, self._port, self._view = address, port, view
+    def __init__(self, address: str, port: int, view: Callable[[str], View], script: Script) -> None:
+        self._address, self._port, self._view, self._script = address, port, view, script
+        self._answering: set[asyncio.Task[None]] = set()
         self._udp: socket.socket | None = None
         self._reading: asyncio.Task[None] | None = None
         self._tcp: Listener | None = None
@@ -201,7 +198,7 @@ class DnsServer:
                 return
 
     async def _open(self) -> None:
-        udp = self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp = self._udp = socket.socket(family(self._address), socket.SOCK_DGRAM)
         udp.setblocking(False)
         udp.bind((self._address, self._port))
         port = int(udp.getsockname()[1])
@@ -216,6 +213,9 @@ class DnsServer:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
             self._reading = None
+        for task in self._answering:
+            task.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
         if self._tcp is not None:
             await self._tcp.close()
             self._tcp = None
@@ -227,9 +227,23 @@ class DnsServer:
         loop = asyncio.get_running_loop()
         while True:
             # A client that has closed its socket shows as an error of the next read; it is no concern of the others.
-            with contextlib.suppress(ConnectionError, dns.exception.DNSException, Silence, Cut):
+            with contextlib.suppress(ConnectionError):
                 wire, client = await loop.sock_recvfrom(udp, _MAX_UDP)
-                await loop.sock_sendto(udp, self._view(client[0]).respond(wire, tcp=False), client)
+                task = asyncio.create_task(self._datagram(udp, wire, client))
+                self._answering.add(task)
+                task.add_done_callback(self._answering.discard)
+
+    async def _datagram(self, udp: socket.socket, wire: bytes, client: tuple[str, int]) -> None:
+        with contextlib.suppress(OSError, dns.exception.DNSException, Silence, Cut):
+            packet = await self._respond(client[0], wire, tcp=False)
+            await asyncio.get_running_loop().sock_sendto(udp, packet, client)
+
+    async def _respond(self, client: str, wire: bytes, *, tcp: bool) -> bytes:
+        def usual() -> bytes:
+            return self._view(client).respond(wire, tcp=tcp)
+
+        written = self._script.find(wire, server=self._address, tcp=tcp)
+        return usual() if written is None else await play(written, wire, usual)
 
     async def _stream(self, connection: socket.socket) -> None:
         client = connection.getpeername()[0]
@@ -242,16 +256,15 @@ class DnsServer:
                     return
                 buffer += data
             size = 2 + struct.unpack("!H", buffer[:2])[0]
-            await _reply(stream, self._view(client), buffer[2:size])
+            await self._reply(stream, client, buffer[2:size])
             buffer = buffer[size:]
 
-
-async def _reply(stream: Socket, view: View, wire: bytes) -> None:
-    try:
-        packet = view.respond(wire, tcp=True)
-    except Silence:
-        return
-    except (Cut, dns.exception.DNSException):
-        stream.reset()
-        raise ConnectionAbortedError from None
-    await stream.send(struct.pack("!H", len(packet)) + packet)
+    async def _reply(self, stream: Socket, client: str, wire: bytes) -> None:
+        try:
+            packet = await self._respond(client, wire, tcp=True)
+        except Silence:
+            return
+        except (Cut, dns.exception.DNSException):
+            stream.reset()
+            raise ConnectionAbortedError from None
+        await stream.send(struct.pack("!H", len(packet)) + packet)

@@ -36,6 +36,7 @@ class Effects:
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
         self.faults = tuple(faults)
+        self.six: frozenset[str] = frozenset()  # names with an AAAA record
 
     def replace(self, faults: Sequence[Fault]) -> None:
         """From now on these and no others."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +16,7 @@ from preflight.lab.listener import Listener, Serve, State
 from preflight.lab.network import Network
 from preflight.lab.pki import Pki
 from preflight.lab.proxy import Proxy
+from preflight.lab.script import Answer, Script
 from preflight.model.plan import Mapping
 
 __all__ = ["VANTAGES", "Lab", "Network"]
@@ -26,13 +27,25 @@ _TWO_SERVERS = ("dns.inconsistent", "dns.server-dead")
 _STATES = {"tcp.refused": State.REFUSING, "tcp.timeout": State.SILENT}
 
 
+Whose = Callable[[str], str]  # a client's address -> the vantage whose view it has
+
+
+def _always(vantage: str) -> Whose:
+    return lambda _client: vantage
+
+
+def _no_six(_address: str | None) -> None:
+    return None
+
+
 class Lab:
     """`async with Lab() as lab`: on loopback ports, or on the real addresses of a `Network` inside a namespace."""
 
     def __init__(
         self, faults: Sequence[Fault] = (), vantages: Sequence[str] = VANTAGES, network: Network | None = None
     ) -> None:
-        self._effects = Effects(faults)
+        self._effects, self._script = Effects(faults), Script()
+        self._names = dict(at.BY_NAME)
         self._vantages, self._network = tuple(vantages), network
         self._listeners: dict[tuple[str, str, int], Listener] = {}  # (vantage, address, port) as clients know them
         self._hosts: dict[tuple[str, str, int], at.Host] = {}
@@ -64,6 +77,19 @@ class Lab:
         """Break these and nothing else from now on. What is in the environment (proxy, resolvers) stays as written."""
         self._effects.replace(faults)
         await self._settle()
+
+    def replace_answers(self, answers: Sequence[Answer]) -> None:
+        """DNS answers of the caller's own from now on, before all others."""
+        self._script.replace(answers)
+
+    def announce_six(self, names: Iterable[str]) -> None:
+        """These names have an AAAA record besides, at the `Network`'s prefix, from now on."""
+        self._effects.six = frozenset(names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that is played."""
+        return tuple(self._names)
 
     @property
     def ca_pem(self) -> str:
@@ -101,9 +127,13 @@ class Lab:
 
     async def _start(self, vantage: str, stack: contextlib.AsyncExitStack) -> None:
         for host in at.HOSTS:
-            for address in host.addresses:
+            for address in self._addresses(host):
                 self._listen(vantage, host, address, stack)
         await self._resolve(vantage, stack)
+
+    def _addresses(self, host: at.Host) -> tuple[str, ...]:
+        six = self._network.six(host.public) if self._network else None
+        return (*host.addresses, six) if six else host.addresses
 
     def _listen(self, vantage: str, host: at.Host, address: str, stack: contextlib.AsyncExitStack) -> None:
         place = (address, host.port) if self._network else (_LOOPBACK, 0)
@@ -113,14 +143,14 @@ class Lab:
         self._hosts[vantage, address, host.port] = host
 
     def _server(self, vantage: str, host: at.Host, address: str) -> Serve:
-        whose = self._network.vantage if self._network else lambda _client: vantage
+        whose = self._network.vantage if self._network else _always(vantage)
         if host.role is at.Role.PROXY:
             return Proxy(whose, self._effects, lambda name, port: self._place(vantage, name, port)).serve
         return Front(host, address, whose, self._pki, self._effects).serve
 
     def _place(self, vantage: str, name: str, port: int) -> tuple[str, int] | None:
         """Where the proxy connects to for a name: it stands inside the network and resolves as that does."""
-        host = at.BY_NAME.get(name)
+        host = self._names.get(name)
         address = (host.private or host.public) if host else None
         listener = self._listeners.get((vantage, address or "", port))
         if listener is None or address is None:
@@ -129,19 +159,25 @@ class Lab:
 
     async def _resolve(self, vantage: str, stack: contextlib.AsyncExitStack) -> None:
         if self._network is not None:
-            await self._answer(self._network.dns, 53, vantage, Part.FIRST, stack)
+            await self._answer(self._network.dns, 53, self._network.vantage, Part.FIRST, stack)
+            for address, view in self._network.resolvers.items():
+                await self._answer(address, 53, _always(view), Part.FIRST, stack)
             return
         parts = [Part.FIRST, *([Part.SECOND] if self._effects.any(vantage, *_TWO_SERVERS) else [])]
         for part in parts:
-            self._resolvers[vantage].append(await self._answer(_LOOPBACK, 0, vantage, part, stack))
+            self._resolvers[vantage].append(await self._answer(_LOOPBACK, 0, _always(vantage), part, stack))
         if not self._compared and self._effects.any(vantage, "dns.rebind-filtered"):
-            self._compared.append(await self._answer(_LOOPBACK, 0, vantage, Part.COMPARED, stack))
+            self._compared.append(await self._answer(_LOOPBACK, 0, _always(vantage), Part.COMPARED, stack))
 
     async def _answer(
-        self, address: str, port: int, vantage: str, part: Part, stack: contextlib.AsyncExitStack
+        self, address: str, port: int, whose: Whose, part: Part, stack: contextlib.AsyncExitStack
     ) -> DnsServer:
-        whose = self._network.vantage if self._network else lambda _client: vantage
-        server = DnsServer(address, port, lambda client: View(whose(client), self._effects, part))
+        six = self._network.six if self._network else _no_six
+
+        def view(client: str) -> View:
+            return View(whose(client), self._effects, self._names, part=part, six=six)
+
+        server = DnsServer(address, port, view, self._script)
         stack.push_async_callback(server.close)
         await server.open()
         return server

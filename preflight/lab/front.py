@@ -56,7 +56,7 @@ class Front:
         await self._http(tls, raw, vantage)
 
     async def _http(self, stream: Stream, raw: Socket, vantage: str) -> None:
-        source = at.SOURCES[vantage.partition("/")[0]] if self._inside else at.EGRESS
+        source = at.source(vantage) if self._inside else at.EGRESS
         async for request in requests(stream, source):
             kind = "signed" if request.authorized else "anonymous"
             step = f"{kind} {request.method} {request.target}"

@@ -91,8 +91,13 @@ class Listener:
             await self._serve(connection)
 
 
+def family(address: str) -> socket.AddressFamily:
+    """Of an address as text."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def _bound(address: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock = socket.socket(family(address), socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _allow_routed_address(sock, address)
@@ -105,13 +110,13 @@ def _bound(address: str, port: int) -> socket.socket:
 
 
 def _allow_routed_address(sock: socket.socket, address: str) -> None:
-    if not address.startswith("127."):
+    if ":" not in address and not address.startswith("127."):
         sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
 
 
 def _filler(address: str, port: int) -> socket.socket:
     """A connection of our own that is never accepted."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock = socket.socket(family(address), socket.SOCK_STREAM)
     sock.setblocking(False)
     sock.connect_ex((address, port))
     return sock

@@ -23,11 +23,15 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 
     `views` says which network is which vantage's (`10.71.0.0/24` -> `node/demo`); others see what `default` sees.
     A TCP fault closes the address itself, so it strikes every vantage, and there is one resolver only.
+    `resolvers`: further DNS servers, address -> whose view everybody gets there; "outside" sees public answers only.
+    `prefix6`: a /64 at which every public address answers as well, with the IPv4 address at its end.
     `assign`: make the ranges local here (`ip route add local ... dev lo`); false when the caller has done it.
     """
 
     cidrs: tuple[str, ...] = ("203.0.113.0/24", "198.51.100.0/24", "10.73.0.0/24")
     dns: str = "203.0.113.53"
+    resolvers: dict[str, str] = {}
+    prefix6: str | None = None
     views: dict[str, str] = {}
     default: str = "pod/demo"
     assign: bool = False
@@ -36,6 +40,14 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
         """The vantage that an address belongs to."""
         address = ipaddress.ip_address(client)
         return next((name for cidr, name in self.views.items() if address in ipaddress.ip_network(cidr)), self.default)
+
+    def six(self, address: str | None) -> str | None:
+        """The IPv6 address of a public IPv4 address."""
+        if self.prefix6 is None or address is None or address.startswith("10."):
+            return None
+        return str(
+            ipaddress.IPv6Address(int(ipaddress.IPv6Address(self.prefix6)) | int(ipaddress.IPv4Address(address)))
+        )
 
     async def prepare(self) -> None:
         """Make the ranges local to this namespace, when asked to."""

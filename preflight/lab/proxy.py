@@ -24,7 +24,7 @@ class Proxy:
     async def serve(self, connection: socket.socket) -> None:
         """One connection: refusals keep it open, a tunnel takes it over."""
         client, vantage = Socket(connection), self._vantage(connection.getpeername()[0])
-        async for request in requests(client, at.SOURCES[vantage.partition("/")[0]]):
+        async for request in requests(client, at.source(vantage)):
             if request.method != "CONNECT":
                 await answer(client, request, _refusal(501, "ERR_UNSUP_REQ"))
                 continue
