@@ -38,7 +38,7 @@ _BY_PLACES = {
     "tls.timeout",
     "http.stalled",
 }
-_BY_VANTAGE = {"dns.no-resolver", "vantage.not-run", "vantage.incomplete"}
+_BY_VANTAGE = {"clock.wrong", "dns.no-resolver", "vantage.not-run", "vantage.incomplete"}
 _ALONE = {"dns.sinkhole", "check.deadline", "check.interrupted", "preflight.internal", "path.firewall-resolved-public"}
 
 

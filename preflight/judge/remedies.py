@@ -37,6 +37,7 @@ TITLES: dict[str, str] = {
     "dns.rebind-filtered": "Exempt {zone} from rebinding protection on {servers}",
     "dns.public-when-private-expected": "Create the private endpoint for {hosts} with its DNS zone group",
     "dns.private-when-public-expected": "Remove the private record or zone link for {hosts}, or correct preflight.toml",
+    "clock.wrong": "Set the clock of {who}",
     "route.unreachable": "Add a route from {who} to {hosts} (TCP {ports})",
     "route.prohibited": "Lift the prohibition on traffic from {who} to {hosts} (TCP {ports})",
     "tcp.refused": "Find what refuses TCP {ports} from {who} to {hosts}",

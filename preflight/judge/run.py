@@ -1,7 +1,7 @@
 """Evidence in, finished run out: the one door to all judgement. Same evidence, same run, today or next year."""
 
 from preflight import __version__
-from preflight.judge import exitcode, findings, headline, order
+from preflight.judge import clock, exitcode, findings, headline, order
 from preflight.judge.scene import Scene, moment
 from preflight.judge.verdicts import judge_task, untold
 from preflight.judge.walk import REAL, Tables
@@ -33,7 +33,7 @@ def judge(evidence: Evidence, *, tables: Tables = REAL) -> Run:
         observations=evidence.observations,
         verdicts=verdicts,
         findings=findings.find(evidence, verdicts),
-        notices=evidence.notices,
+        notices=_notices(evidence),
     )
 
 
@@ -59,15 +59,34 @@ def _verdicts(evidence: Evidence, tables: Tables) -> dict[str, Verdict]:
     facts = {fact.vantage: fact for fact in evidence.vantages}
     seen = {(observation.vantage, observation.task): observation for observation in evidence.observations}
     now = moment(evidence.started)
+    skews = _skews(evidence)
     verdicts: dict[str, Verdict] = {}
     for (vantage, task), checks in order.task_groups(evidence.plan).items():
         observation = seen.get((vantage, task))
         if observation is None:
             verdicts |= {check.id: _unseen(check, facts.get(vantage), evidence) for check in checks}
         else:
-            scene = Scene(observation=observation, facts=facts.get(vantage), now=now)
+            scene = Scene(observation=observation, facts=facts.get(vantage), now=now, skew=skews.get(vantage))
             verdicts |= judge_task(checks, scene, interrupted=evidence.interrupted, tables=tables)
     return verdicts
+
+
+def _skews(evidence: Evidence) -> dict[str, clock.Skew]:
+    """The vantages whose clock is proven wrong."""
+    found = {
+        facts.vantage: clock.skew(one for one in evidence.observations if one.vantage == facts.vantage)
+        for facts in evidence.vantages
+    }
+    return {vantage: skew for vantage, skew in found.items() if skew is not None}
+
+
+def _notices(evidence: Evidence) -> tuple[str, ...]:
+    """Those of the run, each once, and a wrong clock: it breaks tokens and signatures even where certificates hold."""
+    clocks = (
+        f"{vantage}: the clock is {skew.words} of what {len(skew.hosts)} services say (Date headers)"
+        for vantage, skew in _skews(evidence).items()
+    )
+    return tuple(dict.fromkeys((*evidence.notices, *clocks)))
 
 
 def _unseen(check: Check, facts: VantageFacts | None, evidence: Evidence) -> Verdict:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from preflight.judge.addresses import is_address
+from preflight.judge.clock import Skew
 from preflight.model.observation import DnsFacts, Hop, Observation, VantageFacts
 from preflight.model.vocabulary import VantageKind, vantage_kind
 
@@ -15,6 +16,12 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     observation: Observation
     facts: VantageFacts | None
     now: datetime
+    skew: Skew | None = None  # the clock of the vantage is proven wrong by so much
+
+    @property
+    def true_now(self) -> datetime:
+        """`now` as it would be with a right clock."""
+        return self.skew.corrected(self.now) if self.skew is not None else self.now
 
     @property
     def kind(self) -> VantageKind:

@@ -1,6 +1,6 @@
 """The tls stage: (result, verify code, bytes, chain) to cause. Verification itself happened in the probe."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec import UNSET
 
@@ -8,7 +8,7 @@ from preflight.judge import intercepted, tcp
 from preflight.judge.blockpages import in_plain_bytes
 from preflight.judge.outcome import PASS, Outcome, fail, good, warn
 from preflight.judge.scene import Scene, host_of, listed, moment
-from preflight.model.observation import Connection, Hop, TlsFacts
+from preflight.model.observation import Certificate, Connection, Hop, TlsFacts
 from preflight.model.plan import Check
 from preflight.model.vocabulary import Status
 
@@ -65,7 +65,7 @@ def _one(check: Check, hop: Hop, tls: TlsFacts, scene: Scene) -> Outcome:
         case "ok":
             return _verified(check, tls, scene)
         case "unverified":
-            return _unverified(check, name, tls)
+            return _unverified(check, name, tls, scene)
         case "timeout":
             half = f", {tls.bytes_received} bytes came before" if tls.bytes_received else ""
             return fail("tls.timeout", f"{name}: no handshake within {tls.duration_ms / 1000:.1f} s{half}")
@@ -97,17 +97,35 @@ def _no_tls(name: str, tls: TlsFacts) -> Outcome:
     return fail("tls.not-tls", f"{name}: {said or tls.detail[:120] or 'the answer is not TLS'}")
 
 
-def _unverified(check: Check, name: str, tls: TlsFacts) -> Outcome:
+def _unverified(check: Check, name: str, tls: TlsFacts, scene: Scene) -> Outcome:
     leaf = tls.chain[0] if tls.chain else None
     code = tls.verify_code
-    if code in _EXPIRED:
-        return fail("tls.expired", f"{name}: expired on {leaf.not_after if leaf else 'an unknown date'}")
-    if code in _NOT_YET:
-        return fail("tls.not-yet-valid", f"{name}: valid from {leaf.not_before if leaf else 'an unknown date'}")
+    if code in (*_EXPIRED, *_NOT_YET):
+        return _out_of_date(name, tls, scene)
     if code in _WRONG_NAME:
         names = listed(leaf.sans) if leaf and leaf.sans else "no names"
         return fail("tls.wrong-name", f"the certificate is for {names}, not for {name}")
     return _untrusted(check, name, tls)
+
+
+def _out_of_date(name: str, tls: TlsFacts, scene: Scene) -> Outcome:
+    """The certificate's fault, the server's own or one above it; or the clock's, when services prove that."""
+    early = tls.verify_code in _NOT_YET
+    outside = [one for one in tls.chain if not _valid(one, scene.now)]
+    culprit = next(iter(outside or tls.chain), None)
+    when = (culprit.not_before if early else culprit.not_after) if culprit else "an unknown date"
+    seen = f"{'valid from' if early else 'expired on'} {when}"
+    if scene.skew is not None and outside and all(_valid(one, scene.true_now) for one in tls.chain):
+        says = f"the clock here is {scene.skew.words} of {len(scene.skew.hosts)} services"
+        return fail("clock.wrong", f"{name}: {seen}, but {says} (Date headers), by which it is valid")
+    whose = (
+        f"the certificate of '{intercepted.common_name(culprit.subject)}' above it " if culprit in tls.chain[1:] else ""
+    )
+    return fail("tls.not-yet-valid" if early else "tls.expired", f"{name}: {whose}{seen}")
+
+
+def _valid(certificate: Certificate, now: datetime) -> bool:
+    return moment(certificate.not_before) <= now <= moment(certificate.not_after)
 
 
 def _untrusted(check: Check, name: str, tls: TlsFacts) -> Outcome:
@@ -148,7 +166,7 @@ def _foreign(check: Check, tls: TlsFacts) -> Outcome | None:
 def _expiring(tls: TlsFacts, scene: Scene) -> Outcome | None:
     if not tls.chain:
         return None
-    left = moment(tls.chain[0].not_after) - scene.now
+    left = moment(tls.chain[0].not_after) - scene.true_now
     if timedelta(0) <= left < EXPIRING:
         return warn("tls.expiring", f"the certificate expires on {tls.chain[0].not_after}")
     return None

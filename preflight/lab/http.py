@@ -1,6 +1,7 @@
 """A small HTTP/1.1 server over any stream: parses requests, frames answers, keeps the connection. Knows no service."""
 
 from collections.abc import AsyncIterator, Callable
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -70,7 +71,8 @@ def page(status: int, text: str, headers: dict[str, str] | None = None, *, reaso
 def head(response: Response, *, length: int | None = None) -> bytes:
     """Status line and headers; `length` announces another body than the one there is."""
     reason = response.reason or _phrase(response.status)
-    fields = {"Content-Length": str(len(response.body) if length is None else length), **response.headers}
+    size = len(response.body) if length is None else length
+    fields = {"Date": formatdate(usegmt=True), "Content-Length": str(size), **response.headers}
     lines = [f"HTTP/1.1 {response.status} {reason}", *(f"{name}: {value}" for name, value in fields.items())]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 

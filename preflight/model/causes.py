@@ -51,6 +51,8 @@ _ALL = (
     _c("dns.rebind-filtered", DNS, "The resolver strips private addresses from answers (DNS rebinding protection).", "Exempt the zone from rebinding protection on the resolver."),
     _c("dns.public-when-private-expected", DNS, "The name resolves to a public address although a private one is expected, and no private endpoint shows in the chain.", "Create the private endpoint with its DNS zone group, or correct the expectation in preflight.toml."),
     _c("dns.private-when-public-expected", DNS, "The name resolves to a private address although a public one is expected.", "Remove the private record or zone link, or correct the expectation in preflight.toml."),
+    # -- clock
+    _c("clock.wrong", PLATFORM, "The clock here is wrong, so valid certificates look expired or not yet valid.", "Set the clock of this machine, then run again: tokens and signatures depend on it too."),
     # -- route
     _c("route.unreachable", NETWORK, "There is no route to the address.", "Add the route (route table, peering, gateway) for the address."),
     _c("route.prohibited", NETWORK, "A router or a local firewall says that the traffic is administratively prohibited.", "Allow the traffic on the device that answered, or in the local firewall."),

@@ -96,6 +96,7 @@ class TlsFacts(msgspec.Struct, frozen=True, kw_only=True):
     first_bytes: str = ""  # hex, at most 64 bytes: names what answered when it was not TLS
     chain: tuple[Certificate, ...] = ()
     chain_source: str | None = None  # "handshake" or "second-handshake"
+    served_date: str | None = None  # where the dates alone failed: Date of an answer over a connection without them
     detail: str = ""
     at_ms: float
     duration_ms: float

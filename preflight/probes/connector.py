@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from preflight.model.observation import Connection, TlsFacts
 from preflight.model.plan import Limits
-from preflight.probes import certificates, tcp, tls
+from preflight.probes import certificates, served_time, tcp, tls
 from preflight.probes.attempts import Cap, twice
 from preflight.probes.clock import Clock
 from preflight.probes.streams import ByteStream
@@ -115,6 +115,7 @@ class _Fan:
         self._note(place, links)
         best = links[-1]
         await self._complete_chain(place, address, best)
+        await self._ask_for_the_time(place, address, best)
         return best if best.stream is not None else None
 
     async def whole(self, address: str, attempt: int, cap: Cap, mss: int | None) -> Link:
@@ -175,6 +176,20 @@ class _Fan:
         chain = certificates.read(await tls.read_chain(stream, self._wish.server_name, self._wish.judge.alpn, cap))
         told = msgspec.structs.replace(facts, chain=chain, chain_source="second-handshake" if chain else None)
         link.connection = msgspec.structs.replace(link.connection, tls=told)
+        self._note(place, (link,))
+
+    async def _ask_for_the_time(self, place: int, address: str, link: Link) -> None:
+        """One more connection where the dates alone failed: the service's own clock says whose fault that is."""
+        facts = link.connection.tls
+        if facts is UNSET or self._wish is None or not served_time.is_wanted(facts):
+            return
+        cap = Cap.after(self._limits.connect_cap_s)
+        _, stream = await tcp.connect(address, self._port, cap, self._clock, connect_to=self._connect_to)
+        if stream is None:
+            return
+        told = await served_time.ask(stream, self._wish.judge.timeless(), self._wish.server_name, cap)
+        facts = msgspec.structs.replace(facts, served_date=told)
+        link.connection = msgspec.structs.replace(link.connection, tls=facts)
         self._note(place, (link,))
 
     def _own(self, link: Link) -> Link:

@@ -4,9 +4,10 @@ Every context here verifies. `VERIFY_X509_STRICT` (on from Python 3.13) and `PAR
 Python version never changes a verdict.
 """
 
+import functools
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import certifi
@@ -22,6 +23,10 @@ class Judge(msgspec.Struct, frozen=True, kw_only=True):
     context: ssl.SSLContext
     label: str
     alpn: tuple[str, ...]
+    timeless: Callable[[], ssl.SSLContext]  # the same in everything but the dates, to ask a service for the time
+
+
+_NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME of <openssl/x509_vfy.h>, unnamed in Python
 
 
 class Judges:
@@ -38,6 +43,19 @@ class Judges:
         return self._made[trust, alpn]
 
     def _make(self, trust: str, alpn: tuple[str, ...]) -> Judge:
+        label, context = self._context(trust)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        return Judge(
+            context=context, label=label, alpn=alpn, timeless=functools.cache(functools.partial(self._timeless, trust))
+        )
+
+    def _timeless(self, trust: str) -> ssl.SSLContext:
+        _, context = self._context(trust)
+        context.verify_flags |= _NO_CHECK_TIME
+        return context
+
+    def _context(self, trust: str) -> tuple[str, ssl.SSLContext]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_flags &= ~(ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN)
@@ -48,9 +66,7 @@ class Judges:
             _load_system(context)
         if pem:
             _load(context, pem, label)
-        if alpn:
-            context.set_alpn_protocols(list(alpn))
-        return Judge(context=context, label=label, alpn=alpn)
+        return label, context
 
 
 def _load(context: ssl.SSLContext, pem: str, label: str) -> None:

@@ -26,7 +26,7 @@ def test_faults_are_listed_once_and_in_the_form_that_other_tools_read():
 
 
 # What neither a server nor a lack in the environment can produce: facts of the machine, and a guess of the judge.
-ELSEWHERE = {"dns.hosts-override", "dns.no-resolver", "route.prohibited", "tcp.reset"}
+ELSEWHERE = {"clock.wrong", "dns.hosts-override", "dns.no-resolver", "route.prohibited", "tcp.reset"}
 
 
 def test_every_cause_of_the_network_and_of_a_service_can_be_produced():
