@@ -22,6 +22,8 @@ RESOLV_CONF = f"nameserver {DNS}\noptions timeout:1 attempts:2\n"
 HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 # Silence is known after one cap: everything is on this machine, where an answer takes milliseconds.
 LIMITS = {"limits": {"connect_cap_s": 1.5, "answer_cap_s": 2.5, "check_deadline_s": 15.0}}
+# The program's own limits: nothing waits for them where nothing is silent, and a busy machine is not taken for silence.
+PATIENT = {"limits": {"connect_cap_s": 3.0, "answer_cap_s": 10.0, "check_deadline_s": 30.0}}
 _KEPT = ("PATH", "PYTHONPATH", "LANG", "TMPDIR")
 _TIMEOUT = 120  # seconds
 

@@ -1,15 +1,16 @@
-"""Scenarios as data: what is broken and what must be said about it. Reads the two files strictly; runs nothing."""
+"""Scenarios as data: what is broken and what must be said about it. Reads the files strictly; runs nothing."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from bed.actions import ACTIONS
-from bed.engine import STAND_IN
+from bed.engine import PATIENT, STAND_IN
 from bed.tables import merged
 from bed.whole import Bed
 from preflight.model.causes import CAUSES
@@ -66,13 +67,24 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def scenarios() -> tuple[Scenario, ...]:
-    """What is broken, file by file order."""
-    return load(FOLDER / "scenarios.toml", "scenario")
+    """What is broken: scenarios.toml, then scenarios.d/*.toml, one file to a subject."""
+    files = (FOLDER / "scenarios.toml", *sorted((FOLDER / "scenarios.d").glob("*.toml")))
+    return _unique(scenario for file in files for scenario in load(file, "scenario"))
 
 
 def worlds() -> tuple[Scenario, ...]:
-    """Healthy worlds: nothing may be said about them."""
-    return load(FOLDER / "worlds.toml", "world")
+    """Healthy worlds: nothing may be said about them. They wait for nothing, so the program's own limits stand."""
+    found = load(FOLDER / "worlds.toml", "world")
+    return tuple(replace(world, settings=merged(PATIENT, world.settings)) for world in found)
+
+
+def _unique(found: Iterable[Scenario]) -> tuple[Scenario, ...]:
+    """All of them; raises `ScenarioError` for a name that two files have."""
+    kept: dict[str, Scenario] = {}
+    for scenario in found:
+        if kept.setdefault(scenario.name, scenario) is not scenario:
+            raise ScenarioError(f'two files have a scenario "{scenario.name}"')
+    return tuple(kept.values())
 
 
 class ScenarioError(ValueError):

@@ -1,5 +1,8 @@
 """Each scenario breaks something real in a real network; the unmodified command line must name it and nothing else."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from bed.expectation import mismatches
 from bed.expectation import seen as said
@@ -9,9 +12,9 @@ pytestmark = pytest.mark.e2e
 
 
 def check(scenario, bed, folder, seen):
-    with scenario.applied(bed):
-        for number in range(scenario.row.runs):
-            finished = bed.workstation.run(folder / str(number))
+    """Several runs go on at once, as many as there are cores; each is judged."""
+    with scenario.applied(bed), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for finished in pool.map(bed.workstation.run, [folder / str(number) for number in range(scenario.row.runs)]):
             words = said(scenario.row, finished.code, finished.run)
             wrong = mismatches(scenario.row, finished.code, finished.run)
             assert not wrong, f"{scenario.row.what}\n" + "\n".join(wrong) + f"\nreports: {folder}"
