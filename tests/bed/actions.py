@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from bed.delays import Delay, delay
 from bed.namespaces import BedError
+from bed.sni import Sni, sni
 from bed.topology import GLOBAL6
 from bed.whole import Bed
 from preflight.lab.faults import parse
@@ -167,4 +169,6 @@ ACTIONS: dict[str, Kind] = {
     "variables": Kind(Variables, _variables),
     "clock": Kind(Clock, _clock),
     "six": Kind(Six, _six),
+    "sni": Kind(Sni, sni),
+    "delay": Kind(Delay, delay),
 }
