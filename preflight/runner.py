@@ -69,12 +69,13 @@ async def _observe(task: Task, plan: VantagePlan, dialer: Dialer, secrets: Secre
     deadline = max(0.0, min(plan.limits.check_deadline_s, ends - loop.time()))
     begin = time.perf_counter()
     trail = Trail()
-    deadline_hit, tool_error = False, None
+    finished, deadline_hit, tool_error = False, False, None
     try:
         async with asyncio.timeout(deadline):
             await PROBES[task.probe](
                 task, dialer, trail, {name: secrets[name] for name in task.secrets if name in secrets}
             )
+            finished = True
     except TimeoutError:
         deadline_hit = True
     except Exception as error:  # noqa: BLE001 - our own bugs become "the tool broke", never a failed check
@@ -91,6 +92,7 @@ async def _observe(task: Task, plan: VantagePlan, dialer: Dialer, secrets: Secre
                 duration_ms=round((time.perf_counter() - begin) * 1000, 3),
                 deadline_ms=round(deadline * 1000, 3),
                 hops=trail.hops,
+                finished=finished,
                 deadline_hit=deadline_hit,
                 tool_error=tool_error,
             )

@@ -91,7 +91,7 @@ class _Court:
             return unknown("preflight.internal", observation.tool_error)
         if observation.deadline_hit:
             return unknown("check.deadline", f"the deadline of {observation.deadline_ms / 1000:.0f} s passed first")
-        if self.interrupted:
+        if self.interrupted and not observation.finished:
             return unknown("check.interrupted", "the run was interrupted first")
         return None
 

@@ -173,6 +173,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float
     deadline_ms: float
     hops: tuple[Hop, ...] = ()
+    finished: bool = False  # the probe came to its own end: nothing is missing that it would have brought
     deadline_hit: bool = False
     tool_error: str | None = None  # the tool broke: type and message, never a failed check
 

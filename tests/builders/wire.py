@@ -249,7 +249,7 @@ def observation(task: Task, vantage: str, hops: tuple[Hop, ...], **more: object)
         duration_ms=round(end, 3),
         deadline_ms=30000.0,
         hops=hops,
-        **more,  # type: ignore[arg-type]
+        **({"finished": bool(hops) and not more.get("tool_error")} | more),  # type: ignore[arg-type]
     )
 
 

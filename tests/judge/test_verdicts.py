@@ -214,6 +214,15 @@ def test_what_was_not_reached_is_unknown_with_the_reason(more, cause):
     assert {found[name] for name in ("mcr.reach", "mcr.manifest", "mcr.layers")} == {("unknown", cause)}
 
 
+def test_an_interruption_changes_nothing_of_what_a_probe_had_finished():
+    """A step that a probe had no reason to begin is judged as in a run that nobody interrupted."""
+    steps = (hop(), reused("manifest"), reused("layer"))  # no token was demanded
+    how = tables(missing_with=lambda _role: PASS)
+    assert statuses(*steps, how=how, interrupted=True, finished=True) == statuses(*steps, how=how)
+    cut = statuses(*steps, how=how, interrupted=True, finished=False)
+    assert ("unknown", "check.interrupted") in cut.values()
+
+
 def test_a_deadline_after_a_failure_changes_nothing():
     assert statuses(SILENT, deadline_hit=True)["mcr.reach"] == ("fail", "tcp.timeout")
 
