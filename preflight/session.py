@@ -6,13 +6,15 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from preflight import __version__
+from preflight.journal import collect
+from preflight.model.journal import Begin, End
 from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import Plan, VantagePlan
 from preflight.model.run import Evidence
 from preflight.model.secret import Secrets
 from preflight.probes.clock import utc_now
 from preflight.vantages.base import Vantage
-from preflight.vantages.process import unheard
 
 Progress = Callable[[str, VantageFacts | Observation], None]
 
@@ -49,32 +51,23 @@ class Session:
         self._facts[name] = facts
         progress(name, facts)
 
-    def evidence(
-        self, environment: dict[str, Any], *, strict: bool = False, interrupted: bool = False, banner: str = ""
-    ) -> Evidence:
-        """What was seen, in the plan's order."""
-        facts = tuple(self._facts.get(name) or unheard(name) for name in self._plan.vantages)
-        order = [(name, key) for name in self._plan.vantages for key in self._plan.runs.get(name, ())]
-        return Evidence(
+    def begin(self, environment: dict[str, Any], *, strict: bool = False, banner: str = "") -> Begin:
+        """What is known before anything is observed: the first line of the run's journal."""
+        return Begin(
+            tool_version=__version__,
             run_id=self._run_id,
             started=self._started,
-            finished=utc_now(),
-            duration_ms=round((time.perf_counter() - self._begin) * 1000, 3),
             strict=strict,
-            interrupted=interrupted,
             banner=banner,
             environment=environment,
-            vantages=facts,
             plan=self._plan,
-            observations=tuple(self._observations[at] for at in order if at in self._observations),
-            notices=_notices(facts),
         )
 
+    def end(self, *, interrupted: bool = False) -> End:
+        """That nothing more will be observed, and how long it took."""
+        duration = round((time.perf_counter() - self._begin) * 1000, 3)
+        return End(finished=utc_now(), duration_ms=duration, interrupted=interrupted)
 
-def _notices(facts: tuple[VantageFacts, ...]) -> tuple[str, ...]:
-    """Each notice once, with the vantages that gave it."""
-    said: dict[str, list[str]] = {}
-    for fact in facts:
-        for notice in fact.notices:
-            said.setdefault(notice, []).append(fact.vantage)
-    return tuple(f"{', '.join(vantages)}: {notice}" for notice, vantages in said.items())
+    def evidence(self, begin: Begin, end: End) -> Evidence:
+        """What was seen so far, in the plan's order."""
+        return collect(begin, self._facts, self._observations, end=end)

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import signal
+import stat
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 import click
 
+from preflight.cli import streams
 from preflight.vantages import agent as agents
 
 
@@ -31,14 +34,32 @@ def agent(plan: BinaryIO) -> None:
 async def _speak(text: bytes, source: str) -> None:
     part = agents.read_plan(text, "stdin" if source in {"-", "<stdin>"} else source)
     secrets = agents.secrets_from(os.environ)
-    task = asyncio.create_task(agents.speak(part, secrets, _write))
     loop = asyncio.get_running_loop()
+    task = asyncio.create_task(agents.speak(part, secrets, lambda line: _write(line, task.cancel)))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
-    with suppress(asyncio.CancelledError):  # what was seen so far has been written
+    with suppress(asyncio.CancelledError), _listened(loop, task.cancel):  # what was seen so far has been written
         await task
 
 
-def _write(line: bytes) -> None:
+@contextmanager
+def _listened(loop: asyncio.AbstractEventLoop, stop: Callable[[], object]) -> Iterator[None]:
+    """Call `stop` as soon as nobody reads our pipe any more: whoever started us was killed, and waits for nothing.
+
+    The writing end of a pipe becomes "readable" when its last reader closes; asyncio's own pipes rely on the same.
+    """
+    if not stat.S_ISFIFO(os.fstat(1).st_mode):
+        yield
+        return
+    loop.add_reader(1, lambda: (loop.remove_reader(1), stop()))
+    try:
+        yield
+    finally:
+        loop.remove_reader(1)
+
+
+def _write(line: bytes, stop: Callable[[], object]) -> None:
     sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
+    if streams.stdout_is_lost():
+        stop()

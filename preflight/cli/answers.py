@@ -1,7 +1,5 @@
 """What `preflight init` knows: from az output, flags and questions; checked as a whole before anything is written."""
 
-import os
-import tempfile
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +9,7 @@ import click
 
 from preflight import catalogue as catalogues
 from preflight import environment as environments
+from preflight.cli import files
 from preflight.environment import azure_output, template
 from preflight.environment.draft import Draft
 from preflight.environment.rules import RULES
@@ -161,12 +160,7 @@ def _check(text: str, path: Path, draft: Draft) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write beside, then rename: there is never half a file."""
     try:
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
+        files.replace(path, text)
     except OSError as error:
         raise UsageFailure(f"{path}: cannot be written: {error.strerror}") from error

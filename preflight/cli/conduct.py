@@ -1,17 +1,18 @@
-"""From a plan to evidence: hands each vantage its part, runs them, survives Ctrl-C and SIGTERM with what was seen."""
+"""One run from plan to exit code: vantages, journal, judgement, reports; survives signals with what was seen."""
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
+import click
 import msgspec
 
 from preflight import environment as environments
 from preflight import plan as plans
-from preflight.cli import progress
+from preflight.cli import journal, progress, signals
+from preflight.cli.output import Output
+from preflight.judge import judge
 from preflight.model.environment import Environment
+from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import Mapping as Detour
 from preflight.model.plan import Plan
 from preflight.model.run import Evidence
@@ -29,52 +30,59 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     detours: dict[str, Detour] = {}  # vantage -> mapping, for the embedded Azure
 
 
-def conduct(
-    plan: Plan, environment: Environment, vantages: Mapping[str, Vantage], secrets: Secrets, how: Circumstances
-) -> Evidence:
-    """Run the plan; `interrupted` is set in the evidence when a signal ended it early."""
-    return asyncio.run(conducted(plan, environment, vantages, secrets, how))
+def gate(report: Output, observe: Callable[[journal.Journal], Awaitable[Evidence]]) -> int:
+    """Observe, judge, report; gives the exit code. Whatever ends this early leaves the journal, and says so."""
+    kept = journal.Journal(report.folder)
+    try:
+        evidence = asyncio.run(_awaited(observe, kept))
+        with signals.deferred():
+            written = report.write(judge(evidence), kept.kept)
+            if written.saved:
+                kept.discard()
+    except BaseException:
+        kept.release()
+        if kept.kept is not None:
+            click.echo(f"what was observed is kept: {journal.command(kept.kept)}", err=True)
+        raise
+    kept.release()
+    return written.code
 
 
 async def conducted(
-    plan: Plan, environment: Environment, vantages: Mapping[str, Vantage], secrets: Secrets, how: Circumstances
+    plan: Plan,
+    environment: Environment,
+    vantages: Mapping[str, Vantage],
+    secrets: Secrets,
+    how: Circumstances,
+    *,
+    kept: journal.Journal,
 ) -> Evidence:
-    """The same inside a running loop."""
+    """Run the plan; `interrupted` is set in the evidence when a signal ended it early."""
     run_id = new_run_id()
     parts = {
         name: plans.vantage_plan(plan, environment, name, run_id=run_id, mapping=how.detours.get(name))
         for name in plan.vantages
     }
     session = Session(plan, parts, run_id=run_id)
+    begin = session.begin(environments.describe(environment), strict=how.strict, banner=how.banner)
     totals = {name: len(part.tasks) for name, part in parts.items()}
     chosen = {name: vantages[name] for name in plan.vantages}
-    with progress.shown(totals, quiet=how.quiet) as report:
-        interrupted = await _until_signalled(session.conduct(chosen, secrets, report))
-    return session.evidence(
-        environments.describe(environment), strict=how.strict, interrupted=interrupted, banner=how.banner
-    )
+
+    async def observe() -> None:
+        kept.begin(begin)
+        with progress.shown(totals, quiet=how.quiet) as show:
+
+            def heard(name: str, item: VantageFacts | Observation) -> None:
+                kept.add(name, item)
+                show(name, item)
+
+            await session.conduct(chosen, secrets, heard)
+
+    interrupted = await signals.until_signalled(observe())
+    end = session.end(interrupted=interrupted)
+    kept.end(end)
+    return session.evidence(begin, end)
 
 
-async def _until_signalled(work: Any) -> bool:
-    """Await the work; True when SIGINT or SIGTERM cancelled it. A second signal ends the process at once."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(work)
-    signalled = False
-
-    def stop(number: int) -> None:
-        nonlocal signalled
-        signalled = True
-        loop.remove_signal_handler(number)
-        task.cancel()
-
-    with contextlib.ExitStack() as handlers:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not on every platform or thread
-                loop.add_signal_handler(number, stop, number)
-                handlers.callback(loop.remove_signal_handler, number)
-        try:
-            await task
-        except asyncio.CancelledError:
-            if not signalled:
-                raise
-    return signalled
+async def _awaited(observe: Callable[[journal.Journal], Awaitable[Evidence]], kept: journal.Journal) -> Evidence:
+    return await observe(kept)

@@ -15,6 +15,7 @@ from preflight.cli.lab import until_stopped
 from preflight.render.formats import Format
 
 if TYPE_CHECKING:
+    from preflight.cli.journal import Journal
     from preflight.lab.faults import Fault
     from preflight.model.run import Evidence
 
@@ -59,11 +60,9 @@ def demo(
     if serve:
         ctx.exit(asyncio.run(_serve(chosen)))
     report = output.Output(wanted, out, verbose=verbose, short=short)
-    from preflight.judge import judge  # noqa: PLC0415 - keeps --help quick
+    from preflight.cli.conduct import gate  # noqa: PLC0415 - keeps --help quick
 
-    finished = judge(asyncio.run(_observe(chosen)))
-    report.write(finished)
-    ctx.exit(finished.exit_code)
+    ctx.exit(gate(report, lambda journal: _observe(chosen, journal)))
 
 
 def _need_extras() -> None:
@@ -92,7 +91,7 @@ def _parse(texts: Sequence[str]) -> "list[Fault]":
     return [parse(text) for text in texts]
 
 
-async def _observe(faults: "list[Fault]") -> "Evidence":
+async def _observe(faults: "list[Fault]", journal: "Journal") -> "Evidence":
     from preflight import environment as environments  # noqa: PLC0415
     from preflight.cli import load  # noqa: PLC0415
     from preflight.cli.conduct import Circumstances, conducted  # noqa: PLC0415
@@ -109,7 +108,7 @@ async def _observe(faults: "list[Fault]") -> "Evidence":
             secrets = environments.read_secrets(environment, environ)
             runs = {name: workstation if name == "workstation" else process for name in VANTAGES}
             how = Circumstances(banner=BANNER, detours=lab.mappings)
-            return await conducted(plan, environment, runs, secrets, how)
+            return await conducted(plan, environment, runs, secrets, how, kept=journal)
 
 
 async def _serve(faults: "list[Fault]") -> int:

@@ -9,7 +9,7 @@ from preflight.render.formats import Format
 
 
 @click.command()
-@click.argument("run_file", metavar="RUN.json", type=click.Path(path_type=Path))
+@click.argument("run_file", metavar="RUN.json|JOURNAL", type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Warnings exit with 4 instead of 0.")
 @output.options
 @click.pass_context
@@ -26,11 +26,10 @@ def judge(
     """Judge the observations of a saved run again.
 
     Sends nothing: the same observations give the same verdicts, by the rules of
-    this version. "Now" is when the run was started.
+    this version. "Now" is when the run was started. Takes the journal of a run
+    that was killed as well (run-*.journal.jsonl).
     """
     from preflight import judge as judging  # noqa: PLC0415 - keeps --help quick
 
-    run = saved.read(run_file)
-    again = judging.judge(judging.evidence_of(run, strict=strict or run.strict))
-    output.Output(wanted, out, verbose=verbose, short=short).write(again)
-    ctx.exit(again.exit_code)
+    again = judging.judge(saved.evidence(run_file, strict=strict))
+    ctx.exit(output.Output(wanted, out, verbose=verbose, short=short).write(again).code)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from preflight import __version__
+from preflight.cli import signals, streams
 from preflight.failures import Failure
 
 # Loaded only when used, so that `preflight --help` imports nothing of probes, reports or the lab.
@@ -68,12 +69,24 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; leaves with the exit code. No traceback reaches a user."""
-    try:
-        sys.exit(_run(list(sys.argv[1:] if argv is None else argv)))
-    except BrokenPipeError:
-        # The reader of our output is gone (`| head`); there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    streams.install()
+    with signals.translated():
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.exit(_with_stdout(code))
+
+
+def _with_stdout(code: int) -> int:
+    """What was to stand on stdout is a report as well; a reader that left (`| head`) had seen enough."""
+    loss = streams.stdout_loss()
+    if loss is None:
+        return code
+    from preflight.judge.exitcode import with_reports  # noqa: PLC0415 - keeps --help quick
+
+    told = with_reports(code, lost=True)
+    click.echo(f"stdout: cannot be written: {loss.strerror}", err=True)
+    if told != code:
+        click.echo(f"preflight: exit {told} instead of {code}, because what was to stand there is missing", err=True)
+    return told
 
 
 def _run(argv: list[str]) -> int:
@@ -91,8 +104,6 @@ def _run(argv: list[str]) -> int:
     except Failure as failure:
         click.echo(f"preflight: {failure}" if "\n" not in str(failure) else str(failure), err=True)
         return failure.exit_code
-    except BrokenPipeError:
-        raise
     except Exception as error:  # noqa: BLE001 - our own bugs are reported as such, never as a verdict
         return _own_bug(error)
 

@@ -3,14 +3,15 @@
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
+from preflight.cli import files, losses, streams
 from preflight.failures import MissingExtra, UsageFailure
+from preflight.judge.exitcode import with_reports
 from preflight.model.run import Run
 from preflight.render import formats
 
@@ -61,6 +62,13 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+class Written(NamedTuple):
+    """What became of the reports."""
+
+    code: int  # exit code of the process
+    saved: bool  # nothing is missing, or what is missing can be made from the run.json that is there
+
+
 class Output:
     """One command's reports. Made before the run, so that an unwritable folder is known before a packet is sent."""
 
@@ -70,28 +78,54 @@ class Output:
         self._wanted, self._verbose, self._short = tuple(wanted), verbose, short
         self._folder = None if out == "-" else Path(out)
         _check_extras(self._wanted)
-        if self._folder is None and len(self._wanted) != 1:
-            raise UsageFailure("--out -: stdout takes one format\n  give one, for example --format json --out -")
-        if self._folder is not None and any(
-            name in formats.FILES for name in self._wanted if name != formats.Format.CONSOLE
-        ):
-            _check_writable(self._folder)
+        if self._folder is None:
+            _check_stdout(self._wanted)
+        if self.folder is not None:
+            _check_writable(self.folder)
 
-    def write(self, run: Run) -> None:
-        """Write every wanted format; the console's text, or the one format of `--out -`, goes to stdout."""
-        written = []
+    @property
+    def folder(self) -> Path | None:
+        """Where files are written; None when everything goes to stdout."""
+        return self._folder if any(name != formats.Format.CONSOLE for name in self._wanted) else None
+
+    def write(self, run: Run, journal: Path | None = None) -> Written:
+        """Write every wanted format, files first.
+
+        A report that cannot be written costs neither the others nor the verdict; `journal` is what is left to judge
+        then.
+        """
+        written, lost = self._files(run)
         for name in self._wanted:
-            text = self._console(run) if name is formats.Format.CONSOLE else formats.renderer(name)(run)
             if self._folder is None or name is formats.Format.CONSOLE:
+                text = self._text(name, run)
                 click.echo(text, nl=not text.endswith("\n"))
-            else:
-                written.append(_replace(self._folder / formats.FILES[name], text))
         hints = [f"preflight explain {run.findings[0].cause}"] if run.findings else []
         hints += [f"reports: {', '.join(map(str, written))}"] if written else []
         if hints:
             click.echo(" · ".join(hints), err=True)
         if formats.Format.CONSOLE not in self._wanted:
             click.echo(f"preflight: {run.headline} (exit {run.exit_code})", err=True)
+        code = with_reports(run.exit_code, lost=bool(lost))
+        if lost:
+            click.echo("\n".join(losses.told(lost, written, journal, run.exit_code, code)), err=True)
+        saved = not lost or any(path.name == formats.FILES[formats.Format.JSON] for path in written)
+        return Written(code, saved)
+
+    def _files(self, run: Run) -> tuple[list[Path], dict[Path, OSError]]:
+        written: list[Path] = []
+        lost: dict[Path, OSError] = {}
+        for name in self._wanted:
+            if self._folder is not None and name is not formats.Format.CONSOLE:
+                path = self._folder / formats.FILES[name]
+                try:
+                    files.replace(path, self._text(name, run))
+                    written.append(path)
+                except OSError as error:
+                    lost[path] = error
+        return written, lost
+
+    def _text(self, name: formats.Format, run: Run) -> str:
+        return self._console(run) if name is formats.Format.CONSOLE else formats.renderer(name)(run)
 
     def _console(self, run: Run) -> str:
         from preflight.render import console  # noqa: PLC0415 - only when shown
@@ -109,26 +143,23 @@ def _check_extras(wanted: Sequence[formats.Format]) -> None:
             raise MissingExtra("report", "the HTML report") from missing
 
 
+def _check_stdout(wanted: Sequence[formats.Format]) -> None:
+    if len(wanted) != 1:
+        raise UsageFailure("--out -: stdout takes one format\n  give one, for example --format json --out -")
+    if streams.stdout_is_closed():
+        raise UsageFailure("--out -: stdout is closed\n  give a folder, with --out DIR")
+
+
 def _check_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".preflight-"):
-            pass
+        files.sweep(folder)
+        handle, path = files.create(folder)
+        os.close(handle)
+        path.unlink()
     except OSError as error:
+        why = files.advice(error)
         raise UsageFailure(
-            f"--out {folder}: cannot be written: {error.strerror}\n  give a folder that can, with --out DIR"
+            f"--out {folder}: cannot be written: {error.strerror}{f' ({why})' if why else ''}"
+            "\n  give a folder that can, with --out DIR"
         ) from error
-
-
-def _replace(path: Path, text: str) -> Path:
-    """Write beside, then rename: a reader sees the old report or the new one, never half of one."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
-    except OSError as error:
-        Path(beside).unlink(missing_ok=True)
-        raise UsageFailure(f"{path}: cannot be written: {error.strerror}") from error
-    return path

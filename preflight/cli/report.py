@@ -9,7 +9,7 @@ from preflight.render.formats import Format
 
 
 @click.command()
-@click.argument("run_file", metavar="RUN.json", type=click.Path(path_type=Path))
+@click.argument("run_file", metavar="RUN.json|JOURNAL", type=click.Path(path_type=Path))
 @output.options
 @click.pass_context
 def report(
@@ -18,7 +18,7 @@ def report(
     """Render a saved run in other formats.
 
     Nothing is judged again and nothing is sent. The exit code is the run's own.
+    The journal of a run that was killed holds no verdicts: it is judged first.
     """
-    run = saved.read(run_file)
-    output.Output(wanted, out, verbose=verbose, short=short).write(run)
-    ctx.exit(run.exit_code)
+    run = saved.run(run_file)
+    ctx.exit(output.Output(wanted, out, verbose=verbose, short=short).write(run).code)

@@ -35,8 +35,7 @@ def run(
     test, 4 warnings under --strict, 2 usage or configuration, 130 interrupted.
     """
     from preflight import environment as environments  # noqa: PLC0415 - keeps --help quick
-    from preflight.cli.conduct import Circumstances, conduct  # noqa: PLC0415
-    from preflight.judge import judge  # noqa: PLC0415
+    from preflight.cli.conduct import Circumstances, conducted, gate  # noqa: PLC0415
     from preflight.vantages.workstation import workstation  # noqa: PLC0415
 
     report = output.Output(wanted, out, verbose=verbose, short=short)
@@ -44,6 +43,5 @@ def run(
     plan = load.plan(catalogue, environment, chosen)
     secrets = environments.read_secrets(environment, os.environ)
     how = Circumstances(strict=strict)
-    finished = judge(conduct(plan, environment, {"workstation": workstation}, secrets, how))
-    report.write(finished)
-    ctx.exit(finished.exit_code)
+    runs = {"workstation": workstation}
+    ctx.exit(gate(report, lambda journal: conducted(plan, environment, runs, secrets, how, kept=journal)))

@@ -1,22 +1,53 @@
-"""Reads the run file that `report` and `judge` are given."""
+"""Reads the run that `report` and `judge` are given: a run.json, or the journal of a run that was killed."""
 
 from pathlib import Path
 
+import click
+
 from preflight.failures import UsageFailure
-from preflight.model.run import Run
+from preflight.model.run import Evidence, Run
 
 MAX_RUN_FILE = 256 * 1024 * 1024
 
 
-def read(path: Path) -> Run:
-    """The saved run; `-` is never accepted here, so that messages can name the file."""
-    from preflight.render import json  # noqa: PLC0415 - keeps --help quick
+def run(path: Path) -> Run:
+    """The run as it was judged; a journal holds no verdict yet and is judged now."""
+    from preflight.judge import judge  # noqa: PLC0415 - keeps --help quick
 
+    saved = _read(path)
+    return saved if isinstance(saved, Run) else judge(saved)
+
+
+def evidence(path: Path, *, strict: bool) -> Evidence:
+    """What the run was judged from, or will be; `strict` in addition to the run's own."""
+    import msgspec  # noqa: PLC0415 - keeps --help quick
+
+    from preflight.judge import evidence_of  # noqa: PLC0415
+
+    saved = _read(path)
+    found = evidence_of(saved) if isinstance(saved, Run) else saved
+    return msgspec.structs.replace(found, strict=strict or found.strict)
+
+
+def _read(path: Path) -> Run | Evidence:
+    """By content, not by name; `-` is never accepted here, so that messages can name the file."""
+    from preflight import journal  # noqa: PLC0415 - keeps --help quick
+    from preflight.render import json  # noqa: PLC0415
+
+    data = _bytes(path)
+    if not journal.is_journal(data):
+        return json.parse(data, str(path))
+    found = journal.read(data, str(path))
+    click.echo(f"{path}: {found.summary}", err=True)
+    return found.evidence
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_RUN_FILE:
-            raise UsageFailure(
-                f"{path}: larger than {MAX_RUN_FILE // 1024 // 1024} MB; this is no run file of preflight"
-            )
-        return json.parse(path.read_bytes(), str(path))
+        with path.open("rb") as file:
+            data = file.read(MAX_RUN_FILE + 1)
     except OSError as error:
         raise UsageFailure(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > MAX_RUN_FILE:
+        raise UsageFailure(f"{path}: larger than {MAX_RUN_FILE // 1024 // 1024} MB; this is no run file of preflight")
+    return data

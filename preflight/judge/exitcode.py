@@ -29,6 +29,14 @@ def exit_code(verdicts: Iterable[Verdict], *, strict: bool = False, interrupted:
     return WARNED if strict and Status.WARN in statuses else PASSED
 
 
+def with_reports(code: int, *, lost: bool) -> int:
+    """The exit code of the process: a run that passed is no 0 when a report that was asked for could not be written.
+
+    Whoever reads the report of an earlier run then at least saw this one fail. Every other code says more than that.
+    """
+    return USAGE if lost and code == PASSED else code
+
+
 def counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
     """Verdicts that decide, by status; all statuses are there."""
     found = [verdict.status for verdict in verdicts if verdict.decides]

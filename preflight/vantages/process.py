@@ -133,7 +133,9 @@ class _Listener:
         return msgspec.structs.replace(facts, notices=(*facts.notices, skew))
 
 
-def unheard(vantage: str) -> VantageFacts:
-    """Facts of a vantage that never said a word."""
+def unheard(vantage: str, started: str | None = None) -> VantageFacts:
+    """Facts of a vantage that never said a word; `started` is now unless it is given."""
     resolver = ResolverFacts(consumer="other", source="not known: the vantage did not run")
-    return VantageFacts(vantage=vantage, tool_version=__version__, resolver=resolver, families=(), started=utc_now())
+    return VantageFacts(
+        vantage=vantage, tool_version=__version__, resolver=resolver, families=(), started=started or utc_now()
+    )

@@ -6,7 +6,11 @@ import os
 import signal
 import socket
 import subprocess
+import sys
+import time
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from preflight import runner, session
@@ -63,6 +67,7 @@ async def test_a_plan_is_run_and_every_task_is_observed_once(vantage, open_port:
     assert facts.complete
     assert facts.finished
     assert len(heard.facts) == 1
+    assert all(seen.finished for seen in heard.observations)
     results = {seen.target: seen.hops[0].connections[0].tcp for seen in heard.observations}
     assert results[f"127.0.0.1:{open_port}"].result == "connected"
     assert results[f"127.0.0.1:{closed_port}"].errno == "ECONNREFUSED"
@@ -107,6 +112,7 @@ async def test_an_agent_that_is_stopped_still_tells_what_it_saw(open_port: int):
         await running
     (seen,) = heard.observations
     assert seen.hops[0].connections[0].tcp.result == "connected"
+    assert not seen.finished
 
 
 async def test_an_agent_that_is_killed_makes_the_vantage_incomplete_never_passed(open_port: int):
@@ -123,8 +129,49 @@ async def test_an_agent_that_is_killed_makes_the_vantage_incomplete_never_passed
     assert "0 of 1 observations arrived" in (facts.error or "")
 
 
-def children() -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "preflight agent"], capture_output=True, check=False)
+PARENT = """
+import asyncio, sys, msgspec
+from preflight.model.plan import VantagePlan
+from preflight.vantages.process import process
+plan = msgspec.json.decode(sys.stdin.buffer.read(), type=VantagePlan)
+asyncio.run(process(plan, {}, lambda item: print("heard", flush=True)))
+"""
+
+
+def test_an_agent_does_not_survive_whoever_started_it(open_port: int):
+    """It waits for a target that never answers, two minutes if need be; the kill of its parent ends it at once."""
+    target = Target(scheme="http", host="127.0.0.1", port=open_port)
+    limits = Limits(check_deadline_s=120, answer_cap_s=120)
+    tasks = (Task(key="slow", probe=ProbeName.HTTP, target=target),)
+    plan = VantagePlan(run_id="r1", vantage="node/demo", tasks=tasks, limits=limits)
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        parent.stdin.write(msgspec.json.encode(plan))
+        parent.stdin.close()
+        assert parent.stdout.readline() == b"heard\n"
+        (agent_id,) = children(parent.pid)
+        parent.kill()
+        ends = time.monotonic() + 60
+        while alive(agent_id):
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    """Not ended, and not only waiting for somebody to read its exit code."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def children(parent: int | None = None) -> list[int]:
+    found = subprocess.run(
+        ["pgrep", "-P", str(parent or os.getpid()), "-f", "preflight agent"], capture_output=True, check=False
+    )
     return [int(pid) for pid in found.stdout.split()]
 
 
@@ -139,11 +186,11 @@ async def test_a_session_merges_vantages_in_the_plans_order(open_port: int, clos
         checks=(),
     )
     one = session.Session(plan, plans, run_id="r1")
-    before = one.evidence({})
+    before = one.evidence(one.begin({}), one.end())
     assert before.observations == ()
     assert [facts.complete for facts in before.vantages] == [False, False]
     await one.conduct({"workstation": workstation, "node/demo": process}, {}, lambda _name, _item: None)
-    evidence = one.evidence({"cloud": "x"}, strict=True)
+    evidence = one.evidence(one.begin({"cloud": "x"}, strict=True), one.end())
     assert [(seen.vantage, seen.task) for seen in evidence.observations] == [
         (name, key) for name in plans for key in keys
     ]
