@@ -1,0 +1,95 @@
+"""Our own formats, as somebody else may write them: the agent's lines, the plan that it is handed, saved runs."""
+
+import asyncio
+from types import SimpleNamespace
+
+import msgspec
+
+from fuzz import memory, onward
+from fuzz.files import Scratch
+from fuzz.target import Target
+from preflight.cli import saved
+from preflight.failures import UsageFailure
+from preflight.judge import evidence_of
+from preflight.model.observation import VantageFacts
+from preflight.model.plan import VantagePlan
+from preflight.model.secret import Secrets
+from preflight.model.vocabulary import ProbeName
+from preflight.probes.proxy import Proxies
+from preflight.session import Session
+from preflight.vantages import agent, process, protocol
+from preflight.vantages.base import Emit
+
+_SCRATCH = Scratch()
+_LINE = 8_192  # the child's limit on a line, so that the fuzzer reaches it
+RUN_ID = "fuzz"
+
+
+def task_plan():
+    """The plan whose agent speaks: one task of blob storage."""
+    return onward.part(onward.task(ProbeName.BLOB).key)
+
+
+def _lines(data: bytes, deep: bool) -> None:
+    """What an agent prints: heard by the listener, merged by the session, judged."""
+    session = Session(task_plan(), {onward.VANTAGE: onward.plain_plan()}, run_id=RUN_ID)
+
+    async def vantage(plan: VantagePlan, _secrets: Secrets, emit: Emit) -> VantageFacts:
+        listener = process._Listener(plan, emit)
+        reader = asyncio.StreamReader(limit=_LINE)
+        reader.feed_data(data)
+        reader.feed_eof()
+        await listener.read(SimpleNamespace(stdout=reader))
+        assert listener._reader.missing >= 0
+        return listener.facts("the agent ended")
+
+    memory.run(session.conduct({onward.VANTAGE: vantage}, {}, lambda _name, _item: None))
+    onward.onward(session.evidence({}), deep=deep)
+
+
+def _told(failure: UsageFailure) -> None:
+    assert str(failure)
+
+
+def _plan(data: bytes, deep: bool) -> None:
+    """A plan as JSON; the proxies of its tasks are then found out."""
+    try:
+        plan = agent.read_plan(data, "plan.json")
+    except UsageFailure as failure:
+        _told(failure)
+        return
+    assert agent.read_plan(msgspec.json.encode(plan), "plan.json") == plan
+    if plan.no_proxy_as in ("go", "curl", "python", "dotnet"):
+        proxies = Proxies(plan, onward.facts(), {}, {})
+        for task in plan.tasks[:20]:
+            proxies.route(task.target.scheme, task.target.host, task.target.port)
+
+
+def _run(data: bytes, deep: bool) -> None:
+    """A saved run: shown as it is, and judged again."""
+    try:
+        run = saved.read(_SCRATCH.file(data, "run.json"))
+    except UsageFailure as failure:
+        _told(failure)
+        return
+    if deep:
+        onward.rendered(run)
+    onward.onward(evidence_of(run), deep=deep)
+
+
+_SENTINEL = protocol.SENTINEL.decode()
+
+TARGETS = (
+    Target(
+        name="agent-lines", parses="lines of agents", enters="vantages.process._Listener.read, session.Session",
+        run=_lines, longest=16_384, mutator="lines", words=(_SENTINEL, '"seq":', '"run_id":"fuzz"', '"type":"end"'),
+    ),
+    Target(
+        name="agent-plan", parses="plans given to agents", enters="vantages.agent.read_plan", run=_plan, longest=8_192,
+        mutator="json", words=('"schema_version":', '"tasks":', '"probe":', '"limits":'),
+    ),
+    Target(
+        name="run-file", parses="saved runs", enters="cli.saved.read, judge.judge, render.RENDERERS", run=_run,
+        longest=32_768, mutator="json", words=('"schema_version":1', '"verdicts":', '"observations":'),
+    ),
+)  # fmt: skip
