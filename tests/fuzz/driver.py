@@ -51,7 +51,7 @@ def run(target: Target, budget: Budget, command: str) -> record.Outcome:
     with tempfile.TemporaryDirectory(prefix="preflight-fuzz-") as folder:
         notes = Path(folder) / "slowest.json"
         words = Path(folder) / "words"
-        words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
+        words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words or ("\0",)))  # empty is an error
         begin = time.monotonic()
         with log.open("wb") as out:
             worker = [sys.executable, "-m", "fuzz.worker", target.name, *_flags(target, budget, words, found, grown)]
@@ -113,6 +113,7 @@ def _outcome(target: Target, log: str, slowest: dict, seconds: float, command: s
 
 def failure(target: str) -> str:
     """The last traceback of a target's log, for people."""
-    log = (WORK / "logs" / f"{target}.log").read_text(errors="replace")
+    text = (WORK / "logs" / f"{target}.log").read_text(errors="replace")
+    log = "\n".join(line for line in text.split("\n") if not line.startswith(("INFO:", "WARNING:")))
     begin = log.rfind("Traceback (most recent call last)")
     return log[begin:].partition("\n\n")[0][-3_000:] if begin >= 0 else log[-1_000:]

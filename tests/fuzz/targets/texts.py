@@ -33,7 +33,8 @@ def _http(status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -
 
 def _reply(status: int, body: bytes, headers: tuple[tuple[str, str], ...] = (), **service: str) -> Reply:
     stage = onward.hop(_URL, http=_http(status, body, headers), service=service)
-    return Reply(hop=stage, status=status, headers=httpx.Headers(list(headers)), body=body)
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]  # as httpcore gives them
+    return Reply(hop=stage, status=status, headers=httpx.Headers(raw), body=body)
 
 
 def _short(facts: dict[str, str], most: int = 300) -> None:
