@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from preflight.probes.way import Way
 
 _PIECES = (65_536, 1, 7, 64)
 _LOOPS: list[asyncio.AbstractEventLoop] = []
+_OPEN: list[Callable[[], None]] = []  # what closes the sockets on that loop
 NEXT = b"\n--- next answer ---\n"  # between the answers of one input
 
 
@@ -23,10 +24,19 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
     return _LOOPS[0].run_until_complete(work)
 
 
+def at_close(closing: Callable[[], None]) -> None:
+    """Called before the loop is closed."""
+    _OPEN.append(closing)
+
+
 def close() -> None:
-    """Closes the loop, for tests that count what is left open."""
+    """Closes the loop and what is open on it, for tests that count what is left over."""
     while _LOOPS:
-        _LOOPS.pop().close()
+        loop = _LOOPS.pop()
+        while _OPEN:
+            loop.call_soon(_OPEN.pop())
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
 
 
 class Peer:

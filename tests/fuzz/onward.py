@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from fuzz.target import Depth
 
 from preflight import catalogue, environment, plan, resources
 from preflight.judge import evidence_of, judge
@@ -127,8 +128,10 @@ def reused(role: str, url: str, **stages: object) -> Hop:
     return Hop(role=role, url=url, at_ms=30.0, reused=True, **_TIMES, **stages)
 
 
-def seen(of: Task, *hops: Hop, deep: bool) -> Run:
-    """Judges one observation of the task; with `deep` every format is rendered."""
+def seen(of: Task, *hops: Hop, depth: Depth) -> Run | None:
+    """Judges one observation of the task, if it goes that far; when shown every format is rendered."""
+    if depth is Depth.PARSED:
+        return None
     observation = Observation(
         task=of.key,
         vantage=VANTAGE,
@@ -148,7 +151,7 @@ def seen(of: Task, *hops: Hop, deep: bool) -> Run:
             observations=(observation,),
             **_TIMES,
         ),
-        deep=deep,
+        depth=depth,
     )
 
 
@@ -165,14 +168,14 @@ def unseen(built: Plan, described: dict[str, Any]) -> Evidence:
     )
 
 
-def onward(evidence: Evidence, *, deep: bool) -> Run:
-    """Judge, and see that the run is whole; with `deep` also that judging again and every report hold."""
+def onward(evidence: Evidence, *, depth: Depth) -> Run:
+    """Judge, and see that the run is whole; when shown also that judging again and every report hold."""
     run = judge(evidence)
     assert {one.check for one in run.verdicts} >= {one.id for one in run.plan.checks}, "a check has no verdict"
     for verdict in run.verdicts:
         named = verdict.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)
         assert (verdict.cause in CAUSES) if named else verdict.cause is None, f"cause {verdict.cause!r}"
-    if deep:
+    if depth is Depth.SHOWN:
         saved = msgspec.json.decode(msgspec.json.encode(run), type=Run)
         assert judge(evidence_of(saved)).verdicts == run.verdicts, "judging again gives something else"
         rendered(run)

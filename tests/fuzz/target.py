@@ -2,26 +2,36 @@
 
 import zlib
 from collections.abc import Callable
+from enum import IntEnum
 
 import msgspec
 
-DEEP_EVERY = 64  # of the inputs, chosen by their content, the costly rest of the way is gone too
+_JUDGED_EVERY, _SHOWN_EVERY = 8, 1_024  # of the inputs, chosen by their content, so that each goes the same way again
+
+
+class Depth(IntEnum):
+    """How far an input goes; parsing is cheap, five reports are not."""
+
+    PARSED = 0
+    JUDGED = 1
+    SHOWN = 2
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """One parser. `run(data, deep)` raises for a defect; with `deep` every report format is rendered as well."""
+    """One parser. `run(data, depth)` raises for a defect."""
 
     name: str
     parses: str  # what the bytes are, for the table
     enters: str  # the function of preflight that they are handed to
-    run: Callable[[bytes, bool], None]
+    run: Callable[[bytes, Depth], None]
     longest: int = 4_096  # bytes
     mutator: str = ""  # of fuzz.mutators, for bytes with a structure that random changes would only break
     words: tuple[str, ...] = ()  # the dictionary
 
     def __call__(self, data: bytes) -> None:
         """As the fuzzer calls it."""
-        self.run(data, zlib.crc32(data) % DEEP_EVERY == 0)
+        choice = zlib.crc32(data)
+        self.run(data, Depth((choice % _JUDGED_EVERY == 0) + (choice % _SHOWN_EVERY == 0)))
 
 
 class Feed:

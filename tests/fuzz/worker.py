@@ -38,6 +38,7 @@ def main() -> None:
     with atheris.instrument_imports(include=list(INSTRUMENTED)):
         from fuzz.mutators import MUTATORS  # noqa: PLC0415 - what is imported in here is instrumented
         from fuzz.table import TARGETS  # noqa: PLC0415
+        from fuzz.target import Depth  # noqa: PLC0415
     target = TARGETS[name]
     watch = Watch(target, Path(os.environ["FUZZ_SLOWEST"]))
     options = {}
@@ -49,7 +50,7 @@ def main() -> None:
 
         options["custom_mutator"] = mutate
     for _ in range(3):
-        target.run(b"", True)  # what is made once (catalogue, plan, contexts) is not counted as an input's time
+        target.run(b"", Depth.SHOWN)  # what is made once (catalogue, plan, contexts) is not counted as an input's time
     atheris.Setup([sys.argv[0], *flags], watch, **options)
     atheris.Fuzz()
 

@@ -5,7 +5,7 @@ import socket
 import struct
 
 from fuzz import memory, onward
-from fuzz.target import Feed, Target
+from fuzz.target import Depth, Feed, Target
 from preflight.model.observation import DnsAnswer, DnsFacts, SystemLookup
 from preflight.model.vocabulary import ProbeName
 from preflight.probes import dns
@@ -26,13 +26,13 @@ def _bounded(answer: DnsAnswer) -> None:
     assert len(answer.detail) <= 300
 
 
-def _judged(answers: tuple[DnsAnswer, ...], *, deep: bool) -> None:
+def _judged(answers: tuple[DnsAnswer, ...], *, depth: Depth) -> None:
     addresses = tuple(address for answer in answers for address in answer.addresses)
     facts = DnsFacts(name=NAME, answers=answers, system=SystemLookup(result="failed"), addresses=addresses)
-    onward.seen(onward.task(ProbeName.BLOB), onward.hop(f"https://{NAME}/", dns=facts), deep=deep)
+    onward.seen(onward.task(ProbeName.BLOB), onward.hop(f"https://{NAME}/", dns=facts), depth=depth)
 
 
-def _message(data: bytes, deep: bool) -> None:
+def _message(data: bytes, depth: Depth) -> None:
     """First byte: A or AAAA. Then the message without its id, which always fits: guessing 16 bits teaches nothing."""
     feed = Feed(data)
     rtype = "AAAA" if feed.byte() % 2 else "A"
@@ -48,7 +48,7 @@ def _message(data: bytes, deep: bool) -> None:
         server="10.0.0.4:53", rtype=rtype, transport="udp", at_ms=0.0, duration_ms=1.0, **told
     )  # fmt: skip
     _bounded(answer)
-    _judged((answer,), deep=deep)
+    _judged((answer,), depth=depth)
 
 
 class _Server:
@@ -69,6 +69,14 @@ class _Server:
         sock.setblocking(False)
         loop.add_reader(sock, self._udp, sock)
         self.address = f"127.0.0.1:{port}"
+
+        def close() -> None:
+            server.close()
+            loop.remove_reader(sock)
+            sock.close()
+            _SERVERS.clear()
+
+        memory.at_close(close)
 
     def _udp(self, sock: socket.socket) -> None:
         query, client = sock.recvfrom(4_096)
@@ -97,7 +105,7 @@ async def _exchange(server: _Server, rtype: str) -> DnsAnswer:
     return await dns.ask(question, Cap.after(_CAP_S), Clock(), grace_s=0.0)
 
 
-def _sockets(data: bytes, deep: bool) -> None:
+def _sockets(data: bytes, depth: Depth) -> None:
     """First byte: type, transport, number of datagrams. Over TCP the bytes are the stream, `{id}` is the query's id."""
     feed = Feed(data)
     choice = feed.byte()
@@ -113,7 +121,7 @@ def _sockets(data: bytes, deep: bool) -> None:
     answer = memory.run(_exchange(server, rtype))
     assert answer.result != "timeout" or choice & 2, "it waits although something strange came"
     _bounded(answer)
-    _judged((answer,), deep=deep)
+    _judged((answer,), depth=depth)
 
 
 def _question(rtype: str) -> bytes:

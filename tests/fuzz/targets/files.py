@@ -11,7 +11,7 @@ import msgspec
 from fuzz import onward
 from fuzz.files import Scratch
 from fuzz.memory import NEXT
-from fuzz.target import Target
+from fuzz.target import Depth, Target
 from preflight import catalogue, environment, plan
 from preflight.catalogue import clouds as cloud_files
 from preflight.catalogue.verify import verify
@@ -42,7 +42,7 @@ def _planned(built: Plan, env: Environment) -> None:
         msgspec.json.encode(plan.vantage_plan(built, env, name, run_id="fuzz"))
 
 
-def _environment(data: bytes, deep: bool) -> None:
+def _environment(data: bytes, depth: Depth) -> None:
     """preflight.toml; behind the separator, environment variables as NAME=VALUE, a line each."""
     text, _, variables = data.partition(NEXT)
     lines = (line.partition("=") for line in variables.decode("utf-8", "replace").split("\n"))
@@ -57,11 +57,11 @@ def _environment(data: bytes, deep: bool) -> None:
     msgspec.json.encode(environment.describe(env))
     with contextlib.suppress(UsageFailure):
         environment.read_secrets(env, environ)
-    if deep:
-        onward.onward(onward.unseen(built, environment.describe(env)), deep=True)
+    if depth is Depth.SHOWN:
+        onward.onward(onward.unseen(built, environment.describe(env)), depth=Depth.SHOWN)
 
 
-def _catalogue(data: bytes, deep: bool) -> None:
+def _catalogue(data: bytes, depth: Depth) -> None:
     """A file of checks. What it holds is planned for the whole environment."""
     path = _SCRATCH.file(data, "own/50-own.toml")
     try:
@@ -71,7 +71,7 @@ def _catalogue(data: bytes, deep: bool) -> None:
         problems += verify(found, drafts, lambda requirement, key: drafts[requirement].place(f"{requirement}.{key}"))
         if problems:
             raise Problems(problems)
-        if deep:
+        if depth is Depth.SHOWN:
             catalogue.load((path.parent,))
     except UsageFailure as failure:
         _printable(failure)
@@ -85,10 +85,10 @@ def _catalogue(data: bytes, deep: bool) -> None:
         _printable(failure)
         return
     _planned(built, onward.whole())
-    onward.onward(onward.unseen(built, {}), deep=deep)
+    onward.onward(onward.unseen(built, {}), depth=depth)
 
 
-def _clouds_file(data: bytes, deep: bool) -> None:
+def _clouds_file(data: bytes, depth: Depth) -> None:
     """clouds.toml of a folder of checks."""
     try:
         found, problems = cloud_files._read(_SCRATCH.file(data, "clouds/clouds.toml"))
@@ -100,7 +100,7 @@ def _clouds_file(data: bytes, deep: bool) -> None:
     assert all(name == cloud.name for name, cloud in found.items())
 
 
-def _az(data: bytes, deep: bool) -> None:
+def _az(data: bytes, depth: Depth) -> None:
     """What az printed: understood, written as preflight.toml, and that read again."""
     try:
         draft = azure_output.understand([_SCRATCH.file(data, "az.json")])
@@ -118,11 +118,11 @@ def _az(data: bytes, deep: bool) -> None:
     except UsageFailure as failure:
         _printable(failure)
         return
-    if deep:
+    if depth is Depth.SHOWN:
         _planned(plan.build(onward.catalogue_of_the_project(), env, vantages=_EVERYWHERE), env)
 
 
-def _secrets(data: bytes, deep: bool) -> None:
+def _secrets(data: bytes, depth: Depth) -> None:
     """The content of a file with a secret; it is also the value of a variable."""
     _SCRATCH.file(data, "secret")
     value = data.decode("utf-8", "replace").replace("\0", "")
@@ -146,7 +146,7 @@ def _secrets(data: bytes, deep: bool) -> None:
     assert value.strip() not in (repr(secrets), str(secrets))
 
 
-def _pem(data: bytes, deep: bool) -> None:
+def _pem(data: bytes, depth: Depth) -> None:
     """A file of authorities."""
     found = read.read_certificates(_SCRATCH.file(data, "ca.pem"), "ca.pem")
     if not isinstance(found, str):

@@ -5,7 +5,7 @@ from msgspec import UNSET
 
 from fuzz import memory, onward
 from fuzz.memory import Peer
-from fuzz.target import Feed, Target
+from fuzz.target import Depth, Feed, Target
 from preflight.model.observation import HttpFacts
 from preflight.model.secret import Secret
 from preflight.model.vocabulary import ProbeName
@@ -38,7 +38,7 @@ def bounded(facts: HttpFacts, answer: Answer | None = None) -> None:
         assert len(answer.content(LIMIT)) <= LIMIT
 
 
-def _exchange(data: bytes, deep: bool, alpn: str) -> None:
+def _exchange(data: bytes, depth: Depth, alpn: str) -> None:
     """First byte: method, size of the pieces, how it ends. What follows is what the server says."""
     feed = Feed(data)
     choice = feed.byte()
@@ -47,7 +47,7 @@ def _exchange(data: bytes, deep: bool, alpn: str) -> None:
     bounded(facts, answer)
     assert peer.closed or (answer.complete and idle is not None), "the socket stays open"
     task = onward.task(ProbeName.BLOB)
-    onward.seen(task, onward.hop(str(URL), http=facts), deep=deep)
+    onward.seen(task, onward.hop(str(URL), http=facts), depth=depth)
 
 
 async def _asked(peer: Peer, method: str, alpn: str) -> tuple[HttpFacts, Answer, bool | None]:
@@ -61,22 +61,22 @@ async def _asked(peer: Peer, method: str, alpn: str) -> tuple[HttpFacts, Answer,
     return facts, answer, channel.idle
 
 
-def _http1(data: bytes, deep: bool) -> None:
-    _exchange(data, deep, "http/1.1")
+def _http1(data: bytes, depth: Depth) -> None:
+    _exchange(data, depth, "http/1.1")
 
 
-def _http2(data: bytes, deep: bool) -> None:
-    _exchange(data, deep, "h2")
+def _http2(data: bytes, depth: Depth) -> None:
+    _exchange(data, depth, "h2")
 
 
-def _connect(data: bytes, deep: bool) -> None:
+def _connect(data: bytes, depth: Depth) -> None:
     """The answer to CONNECT, and what comes through the tunnel in place of a TLS server's hello."""
     feed = Feed(data)
     peer = Peer(feed.rest(), feed.byte())
     facts, secure = memory.run(_tunnel(peer))
     bounded(facts)
     proxy = onward.proxied(facts)
-    onward.seen(onward.task(ProbeName.BLOB), onward.hop(str(URL), proxy=proxy, tls=secure), deep=deep)
+    onward.seen(onward.task(ProbeName.BLOB), onward.hop(str(URL), proxy=proxy, tls=secure), depth=depth)
 
 
 async def _tunnel(peer: Peer):

@@ -7,7 +7,7 @@ import msgspec
 
 from fuzz import memory, onward
 from fuzz.files import Scratch
-from fuzz.target import Target
+from fuzz.target import Depth, Target
 from preflight.cli import saved
 from preflight.failures import UsageFailure
 from preflight.judge import evidence_of
@@ -30,7 +30,7 @@ def task_plan():
     return onward.part(onward.task(ProbeName.BLOB).key)
 
 
-def _lines(data: bytes, deep: bool) -> None:
+def _lines(data: bytes, depth: Depth) -> None:
     """What an agent prints: heard by the listener, merged by the session, judged."""
     session = Session(task_plan(), {onward.VANTAGE: onward.plain_plan()}, run_id=RUN_ID)
 
@@ -44,14 +44,14 @@ def _lines(data: bytes, deep: bool) -> None:
         return listener.facts("the agent ended")
 
     memory.run(session.conduct({onward.VANTAGE: vantage}, {}, lambda _name, _item: None))
-    onward.onward(session.evidence({}), deep=deep)
+    onward.onward(session.evidence({}), depth=depth)
 
 
 def _told(failure: UsageFailure) -> None:
     assert str(failure)
 
 
-def _plan(data: bytes, deep: bool) -> None:
+def _plan(data: bytes, depth: Depth) -> None:
     """A plan as JSON; the proxies of its tasks are then found out."""
     try:
         plan = agent.read_plan(data, "plan.json")
@@ -65,16 +65,16 @@ def _plan(data: bytes, deep: bool) -> None:
             proxies.route(task.target.scheme, task.target.host, task.target.port)
 
 
-def _run(data: bytes, deep: bool) -> None:
+def _run(data: bytes, depth: Depth) -> None:
     """A saved run: shown as it is, and judged again."""
     try:
         run = saved.read(_SCRATCH.file(data, "run.json"))
     except UsageFailure as failure:
         _told(failure)
         return
-    if deep:
+    if depth is Depth.SHOWN:
         onward.rendered(run)
-    onward.onward(evidence_of(run), deep=deep)
+    onward.onward(evidence_of(run), depth=depth)
 
 
 _SENTINEL = protocol.SENTINEL.decode()

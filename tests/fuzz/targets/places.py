@@ -4,7 +4,7 @@ import msgspec
 
 from fuzz import onward
 from fuzz.files import Scratch
-from fuzz.target import Feed, Target
+from fuzz.target import Depth, Feed, Target
 from preflight.model.plan import Proxy
 from preflight.probes import local, names, noproxy, proxy, resolv_conf, system_lookup
 from preflight.probes.resolvers import Resolvers
@@ -14,7 +14,7 @@ _HOSTS = (NAME, "10.0.0.7", "fd00::7", "localhost", "acrprod.privatelink.azurecr
 _SCRATCH = Scratch()
 
 
-def _resolv_conf(data: bytes, deep: bool) -> None:
+def _resolv_conf(data: bytes, depth: Depth) -> None:
     """The file; its servers are then handed to the resolvers of a vantage."""
     facts = resolv_conf.read(_SCRATCH.file(data))
     assert len(facts.search) <= 16
@@ -27,14 +27,14 @@ def _resolv_conf(data: bytes, deep: bool) -> None:
     Resolvers(onward.plain_plan(), msgspec.structs.replace(onward.facts(), resolver=facts))
 
 
-def _hosts(data: bytes, deep: bool) -> None:
+def _hosts(data: bytes, depth: Depth) -> None:
     """The file; the name is looked for in it."""
     found = system_lookup.from_hosts_file(NAME, _SCRATCH.file(data))
     assert len(found) <= 64
     assert all(names.literal(address) for address in found)
 
 
-def _no_proxy(data: bytes, deep: bool) -> None:
+def _no_proxy(data: bytes, depth: Depth) -> None:
     """First byte: port; then the list, read as each of its readers does."""
     feed = Feed(data)
     port = (443, 80, 8080, 0)[feed.byte() % 4]
@@ -46,7 +46,7 @@ def _no_proxy(data: bytes, deep: bool) -> None:
         assert notice
 
 
-def _variables(data: bytes, deep: bool) -> None:
+def _variables(data: bytes, depth: Depth) -> None:
     """https_proxy and NO_PROXY, a line each: facts, notices, and the route of each target."""
     first, _, second = data.decode("utf-8", "replace").partition("\n")
     environ = {

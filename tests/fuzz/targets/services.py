@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from fuzz import memory, onward
 from fuzz.memory import NEXT, MemoryDialer
-from fuzz.target import Feed, Target
+from fuzz.target import Depth, Feed, Target
 from preflight.model.observation import Hop
 from preflight.model.plan import Task
 from preflight.model.secret import Secret, Secrets
@@ -34,7 +34,7 @@ _GONE = (
 _MOST_HOPS = 5 * 7  # five requests, each with up to five redirects and the answer
 
 
-def _conversation(probe: ProbeName, holding: str, data: bytes, deep: bool) -> None:
+def _conversation(probe: ProbeName, holding: str, data: bytes, depth: Depth) -> None:
     """First byte: HTTP version, pieces, end. Then one answer a connection, and answers one behind the other in one."""
     feed = Feed(data)
     choice = feed.byte()
@@ -42,7 +42,7 @@ def _conversation(probe: ProbeName, holding: str, data: bytes, deep: bool) -> No
     hops = memory.run(_probed(task, feed.rest().split(NEXT), choice & 7, "h2" if choice & 8 else "http/1.1"))
     for hop in hops:
         _bounded(hop)
-    onward.seen(task, *hops, deep=deep)
+    onward.seen(task, *hops, depth=depth)
 
 
 async def _probed(task: Task, answers: list[bytes], manner: int, alpn: str) -> tuple[Hop, ...]:

@@ -3,7 +3,7 @@
 import httpx
 
 from fuzz import onward
-from fuzz.target import Feed, Target
+from fuzz.target import Depth, Feed, Target
 from preflight.judge import blockpages
 from preflight.model.observation import HttpFacts
 from preflight.model.secret import Secret
@@ -43,7 +43,7 @@ def _short(facts: dict[str, str], most: int = 300) -> None:
         assert value.isprintable(), f"{name} holds what a terminal obeys"
 
 
-def _challenge(data: bytes, deep: bool) -> None:
+def _challenge(data: bytes, depth: Depth) -> None:
     """Values of WWW-Authenticate, one a line: what is asked for, whether the realm is our own, the token request."""
     values = data.decode("latin-1").split("\n")
     found = challenge.parse(values)
@@ -59,10 +59,10 @@ def _challenge(data: bytes, deep: bool) -> None:
         request = registry._token_request(task, asked, ())
         host = httpx.URL(request.url).host
         assert host in {"acrprod.azurecr.io", task.params.get("token_host")}, "credentials would go to a stranger"
-    onward.seen(task, onward.hop(_URL, http=reply.hop.http, service=facts), deep=deep)
+    onward.seen(task, onward.hop(_URL, http=reply.hop.http, service=facts), depth=depth)
 
 
-def _manifest(data: bytes, deep: bool) -> None:
+def _manifest(data: bytes, depth: Depth) -> None:
     """The body of a manifest or an index."""
     found = manifests.read(data)
     if isinstance(found, manifests.Index):
@@ -78,13 +78,13 @@ def _manifest(data: bytes, deep: bool) -> None:
     task = onward.task(ProbeName.REGISTRY, "acrprod")
     origin = onward.hop(_URL, http=_http(200, b"{}"), service={"challenge": "none", "document": "empty-object"})
     manifest = onward.reused("manifest", f"{_URL}ml/model/manifests/v3", http=reply.hop.http, service=facts)
-    onward.seen(task, origin, manifest, deep=deep)
+    onward.seen(task, origin, manifest, depth=depth)
 
 
 _STATUSES = (400, 401, 403, 404, 409, 429, 500, 503)
 
 
-def _storage(data: bytes, deep: bool) -> None:
+def _storage(data: bytes, depth: Depth) -> None:
     """First byte: service and status; then, up to the first line feed, x-ms-error-code; then the body."""
     feed = Feed(data)
     choice = feed.byte()
@@ -97,10 +97,10 @@ def _storage(data: bytes, deep: bool) -> None:
     _short(refusal)
     task = onward.task(ProbeName.BLOB if choice & 8 else ProbeName.TABLE)
     stage = onward.hop(task.target.url, http=reply.hop.http, service={"auth": "sas", **facts})
-    onward.seen(task, stage, onward.reused("read", task.target.url, http=reply.hop.http, service=facts), deep=deep)
+    onward.seen(task, stage, onward.reused("read", task.target.url, http=reply.hop.http, service=facts), depth=depth)
 
 
-def _redirect(data: bytes, deep: bool) -> None:
+def _redirect(data: bytes, depth: Depth) -> None:
     """First byte: status and origin; then Location. A secret must never leave for another origin."""
     feed = Feed(data)
     choice = feed.byte()
@@ -126,7 +126,7 @@ def _redirect(data: bytes, deep: bool) -> None:
     httpx.Request(found.request.method, found.request.url)
 
 
-def _page(data: bytes, deep: bool) -> None:
+def _page(data: bytes, depth: Depth) -> None:
     """First byte: status and probe; then, up to an empty line, headers as "name: value"; then the body."""
     feed = Feed(data)
     choice = feed.byte()
@@ -138,10 +138,10 @@ def _page(data: bytes, deep: bool) -> None:
     task = onward.task(probe)
     blockpages.device_in(facts)
     assert len(blockpages.in_plain_bytes(data[:64].hex())) <= 100
-    onward.seen(task, onward.hop(task.target.url, http=facts), deep=deep)
+    onward.seen(task, onward.hop(task.target.url, http=facts), depth=depth)
 
 
-def _redact(data: bytes, deep: bool) -> None:
+def _redact(data: bytes, depth: Depth) -> None:
     """Text in which the bytes 0 to 2 stand for our secrets: none of them may survive."""
     text = data.decode("utf-8", "replace")
     for number, secret in enumerate(SECRETS.values()):

@@ -4,7 +4,7 @@ import struct
 
 from fuzz import memory, onward
 from fuzz.memory import Peer
-from fuzz.target import Feed, Target
+from fuzz.target import Depth, Feed, Target
 from preflight.model.observation import Certificate, Connection, TcpFacts, TlsFacts
 from preflight.model.vocabulary import ProbeName
 from preflight.probes import certificates, tls
@@ -41,10 +41,10 @@ def _bounded(facts: TlsFacts) -> None:
     _certificates_bounded(facts.chain)
 
 
-def _judged(facts: TlsFacts, *, deep: bool) -> None:
+def _judged(facts: TlsFacts, *, depth: Depth) -> None:
     tcp = TcpFacts(address="20.60.1.4", port=443, result="connected", cap_ms=3000.0, at_ms=0.0, duration_ms=1.0)
     connections = (Connection(address="20.60.1.4", tcp=tcp, tls=facts),)
-    onward.seen(onward.task(ProbeName.BLOB), onward.hop(f"https://{NAME}/", connections=connections), deep=deep)
+    onward.seen(onward.task(ProbeName.BLOB), onward.hop(f"https://{NAME}/", connections=connections), depth=depth)
 
 
 async def _shake(peer: Peer) -> TlsFacts:
@@ -54,16 +54,16 @@ async def _shake(peer: Peer) -> TlsFacts:
     return facts
 
 
-def _first_bytes(data: bytes, deep: bool) -> None:
+def _first_bytes(data: bytes, depth: Depth) -> None:
     """First byte: pieces and end. Then what the server says to a ClientHello."""
     feed = Feed(data)
     choice = feed.byte()
     facts = memory.run(_shake(Peer(feed.rest(), choice)))
     _bounded(facts)
-    _judged(facts, deep=deep)
+    _judged(facts, depth=depth)
 
 
-def _der(data: bytes, deep: bool) -> None:
+def _der(data: bytes, depth: Depth) -> None:
     """One certificate, as DER: its facts stand in a chain that was not trusted."""
     chain = certificates.read((data,))
     _certificates_bounded(chain)
@@ -71,17 +71,17 @@ def _der(data: bytes, deep: bool) -> None:
         server_name=NAME, result="unverified", verify_code=20, chain=chain, chain_source="handshake", at_ms=0.0,
         duration_ms=1.0,
     )  # fmt: skip
-    _judged(facts, deep=deep)
+    _judged(facts, depth=depth)
 
 
-def _chain(data: bytes, deep: bool) -> None:
+def _chain(data: bytes, depth: Depth) -> None:
     """First byte: how many certificates the bytes are cut into. They are presented in a TLS 1.2 handshake."""
     feed = Feed(data)
     choice, ders = feed.byte(), feed.rest()
     parts = split(ders) if choice & 8 else [ders]
     facts = memory.run(_shake(Peer(flight(parts * (choice // 16 + 1)), choice & 7)))
     _bounded(facts)
-    _judged(facts, deep=deep)
+    _judged(facts, depth=depth)
 
 
 def split(ders: bytes) -> list[bytes]:
