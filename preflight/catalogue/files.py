@@ -4,8 +4,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from preflight import resources
+from preflight import files, resources
 from preflight.failures import UsageFailure
+from preflight.strict import printable
 
 LARGEST = 1_000_000  # bytes; a configuration is a thousandth of this
 
@@ -31,12 +32,16 @@ def folder_files(folder: Path) -> list[Path]:
 def read_toml(path: Path) -> dict[str, Any]:
     """The content of one file. Raises `UsageFailure`."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise UsageFailure(f"{label(path)}: is larger than {LARGEST:,} bytes\n  this is not a file of checks")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(files.read(path, LARGEST).decode("utf-8"))
+    except files.TooLarge as error:
+        raise UsageFailure(
+            f"{label(path)}: is larger than {LARGEST:,} bytes\n  this is not a file of checks"
+        ) from error
     except OSError as error:
         raise UsageFailure(f"{label(path)}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageFailure(f"{label(path)}: is not UTF-8 text (byte {error.start})") from error
+    except RecursionError as error:
+        raise UsageFailure(f"{label(path)}: is nested too deeply\n  this is not a file of checks") from error
     except tomllib.TOMLDecodeError as error:
-        raise UsageFailure(f"{label(path)}: is not valid TOML: {error}") from error
+        raise UsageFailure(f"{label(path)}: is not valid TOML: {printable(str(error))}") from error

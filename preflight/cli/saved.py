@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from preflight import files
 from preflight.failures import UsageFailure
 from preflight.model.run import Evidence, Run
 
@@ -44,10 +45,10 @@ def _read(path: Path) -> Run | Evidence:
 
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_RUN_FILE + 1)
+        return files.read(path, MAX_RUN_FILE)
+    except files.TooLarge as error:
+        raise UsageFailure(
+            f"{path}: larger than {MAX_RUN_FILE // 1024 // 1024} MB; this is no run file of preflight"
+        ) from error
     except OSError as error:
         raise UsageFailure(f"{path}: cannot be read: {error.strerror}") from error
-    if len(data) > MAX_RUN_FILE:
-        raise UsageFailure(f"{path}: larger than {MAX_RUN_FILE // 1024 // 1024} MB; this is no run file of preflight")
-    return data

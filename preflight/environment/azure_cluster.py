@@ -1,7 +1,6 @@
 """What `az aks show`, a kubeconfig and the extension say about the cluster. Pure."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -111,10 +110,11 @@ def _proxy(draft: Draft, config: dict[str, Any]) -> None:
     if not config or config.get("enabled") is False:
         return
     # effectiveNoProxy is what nodes really use: AKS adds the cluster's own ranges to noProxy.
-    exceptions = config.get("effectiveNoProxy") or config.get("noProxy") or []
+    given = config.get("effectiveNoProxy") or config.get("noProxy")
+    exceptions = given if isinstance(given, list) else []
     https, http = _without_login(draft, config.get("httpsProxy")), _without_login(draft, config.get("httpProxy"))
     if https or http:
-        no_proxy = ",".join(str(one) for one in exceptions) if isinstance(exceptions, list) else ""
+        no_proxy = ",".join(str(one) for one in exceptions)
         draft.put("proxy", https=https, http=http, no_proxy=no_proxy, vantages=["node", "pod"])
         draft.say(f"HTTP proxy {https or http} for nodes and pods, {len(exceptions)} exceptions")
     pem = _decoded(config.get("trustedCa"))
@@ -143,7 +143,7 @@ def _decoded(value: object) -> str | None:
     """PEM out of base64, as az and kubeconfigs carry it."""
     try:
         pem = base64.b64decode(text(value) or "", validate=False).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # binascii.Error and UnicodeDecodeError are; so is what it says to text that is not ASCII
         return None
     return pem if "-----BEGIN CERTIFICATE-----" in pem else None
 

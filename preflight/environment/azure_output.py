@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from preflight import files
 from preflight.environment.azure_cluster import cluster, extension, kubeconfig
 from preflight.environment.azure_services import registry, replication, storage, workspace
 from preflight.environment.draft import Draft
@@ -72,10 +73,10 @@ def kind_of(document: Mapping[str, Any]) -> Kind | None:
 def _documents(path: Path, problems: list[str]) -> Iterator[Mapping[str, Any]]:
     """The objects of one file: `show` prints one, `list` prints several."""
     try:
-        if path.stat().st_size > LARGEST:
-            problems.append(f"{path}: is larger than {LARGEST:,} bytes\n  give the output of one `az ... show`")
-            return
-        content = json.loads(_text(path.read_bytes()))
+        content = json.loads(_text(files.read(path, LARGEST)))
+    except files.TooLarge:
+        problems.append(f"{path}: is larger than {LARGEST:,} bytes\n  give the output of one `az ... show`")
+        return
     except OSError as error:
         problems.append(
             f"{path}: cannot be read: {error.strerror}\n  write it with: az aks show ... -o json > {path.name}"

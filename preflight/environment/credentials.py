@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from preflight import files
 from preflight.failures import Problems
 from preflight.model.environment import Environment, SecretSource
 from preflight.model.secret import Secret, Secrets
 
-LARGEST = 65_536  # characters
+LARGEST = 65_536  # bytes
 
 
 def read_secrets(env: Environment, environ: Mapping[str, str]) -> Secrets:
@@ -37,11 +38,13 @@ def _value(source: SecretSource, environ: Mapping[str, str], folder: Path) -> tu
         return (value, "") if value else ("", f"the environment variable {source.env} is not set")
     path = folder / Path(str(source.file)).expanduser()
     try:
-        value = path.read_text(encoding="utf-8").strip()
+        value = files.read(path, LARGEST).decode("utf-8").strip()
+    except files.TooLarge:
+        return "", f'the file "{source.file}" is too large for a secret'
     except OSError as error:
         return "", f'the file "{source.file}" cannot be read: {error.strerror}'
     except UnicodeDecodeError:
         return "", f'the file "{source.file}" is not text'
-    if not value or len(value) > LARGEST:
-        return "", f'the file "{source.file}" {"is empty" if not value else "is too large for a secret"}'
+    if not value:
+        return "", f'the file "{source.file}" is empty'
     return value, ""

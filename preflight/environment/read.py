@@ -6,8 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
+from preflight import files
 from preflight.failures import UsageFailure
-from preflight.strict import Fault
+from preflight.strict import Fault, printable
 
 LARGEST: Final = 4_000_000  # bytes; the largest CA bundles have a quarter of this
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -18,9 +19,9 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         if path.is_dir():
             raise UsageFailure(f"{path}: is a folder\n  give the file: --config {path / 'preflight.toml'}")
-        if path.stat().st_size > LARGEST:
-            raise UsageFailure(f"{path}: is larger than {LARGEST:,} bytes\n  this is not a preflight.toml")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(files.read(path, LARGEST).decode("utf-8"))
+    except files.TooLarge as error:
+        raise UsageFailure(f"{path}: is larger than {LARGEST:,} bytes\n  this is not a preflight.toml") from error
     except FileNotFoundError as error:
         raise UsageFailure(
             f"{path}: no such file\n  write one with `preflight init`, or name another with --config FILE"
@@ -29,16 +30,18 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UsageFailure(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageFailure(f"{path}: is not UTF-8 text (byte {error.start})\n  save it as UTF-8") from error
+    except RecursionError as error:
+        raise UsageFailure(f"{path}: is nested too deeply\n  this is not a preflight.toml") from error
     except tomllib.TOMLDecodeError as error:
-        raise UsageFailure(f"{path}: is not valid TOML: {error}") from error
+        raise UsageFailure(f"{path}: is not valid TOML: {printable(str(error))}") from error
 
 
 def read_certificates(path: Path, shown_as: str) -> str | Fault:
     """The certificates of a PEM file and nothing else of it (never a private key), or what is wrong with it."""
     try:
-        if path.stat().st_size > LARGEST:
-            return f'"{shown_as}" is larger than {LARGEST:,} bytes', "give the authorities' certificates only"
-        content = path.read_bytes()
+        content = files.read(path, LARGEST)
+    except files.TooLarge:
+        return f'"{shown_as}" is larger than {LARGEST:,} bytes', "give the authorities' certificates only"
     except FileNotFoundError:
         return f'"{shown_as}": no such file', f"looked for {path}"
     except OSError as error:
@@ -57,7 +60,7 @@ def _certificates(content: bytes, shown_as: str) -> str | Fault:
     pem = "\n".join(found) + "\n"
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:  # TypeError: text between the lines that is not ASCII
         reason = getattr(error, "reason", None) or str(error)
         return f'"{shown_as}" holds a damaged certificate ({reason})', "export the certificate again, as PEM"
     return pem

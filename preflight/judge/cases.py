@@ -7,7 +7,7 @@ from preflight.judge.addresses import AddressClass, classify, is_internal
 from preflight.judge.answers import Kind, by_server
 from preflight.judge.blockpages import device_in
 from preflight.judge.intercepted import device_of, issuer_of
-from preflight.judge.scene import host_of, is_literal, port_of
+from preflight.judge.scene import host_of, is_literal, number, port_of
 from preflight.model.observation import DnsFacts, Hop, Observation, VantageFacts
 from preflight.model.plan import Check
 from preflight.model.run import Evidence, Verdict
@@ -72,7 +72,7 @@ def _case(
         verdict=verdict,
         cause=cause,
         host=host.strip("[]") or verdict.target,
-        port=int(port) if port.isdigit() else 0,
+        port=number(port),
         api_server=check is not None and check.expect.trust == "cluster-ca",
         breaks=check.breaks if check is not None else "",
     )

@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from preflight.judge import blockpages
 from preflight.judge.outcome import Outcome, fail
-from preflight.judge.scene import Scene, host_of
+from preflight.judge.scene import Scene, host_of, number
 from preflight.model.observation import Hop, HttpFacts
 from preflight.model.plan import Check
 
@@ -35,8 +35,8 @@ def was_followed(hop: Hop, scene: Scene) -> bool:
 def step_of(hop: Hop) -> tuple[str, int]:
     """`layer.redirect2` is (`layer`, 2), `layer` is (`layer`, 0)."""
     base, dot, last = hop.role.rpartition(".")
-    number = last.removeprefix("redirect")
-    return (base, int(number)) if dot and last.startswith("redirect") and number.isdigit() else (hop.role, 0)
+    count = number(last.removeprefix("redirect"))
+    return (base, count) if dot and last.startswith("redirect") and count else (hop.role, 0)
 
 
 def _stalled(hop: Hop, http: HttpFacts) -> Outcome | None:

@@ -92,7 +92,16 @@ def _between(traffic: Traffic, column: str = "TimeGenerated") -> str:
     moments = [moment(time) for time in traffic.times if time]
     if not moments:
         return ""
-    return f"{column} between (datetime({_utc(min(moments) - _MARGIN)}) .. datetime({_utc(max(moments) + _MARGIN)}))"
+    begin, end = _moved(min(moments), -_MARGIN), _moved(max(moments), _MARGIN)
+    return f"{column} between (datetime({_utc(begin)}) .. datetime({_utc(end)}))"
+
+
+def _moved(time: datetime, by: timedelta) -> datetime:
+    """The time itself at the ends of the calendar."""
+    try:
+        return time + by
+    except OverflowError:
+        return time
 
 
 def _utc(time: datetime) -> str:

@@ -38,9 +38,9 @@ def moment(text: str) -> datetime:
     """ISO 8601 to UTC; what cannot be read is the beginning of time, so that nothing is claimed to have expired."""
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # an offset may lead out of the years 1 to 9999
         return datetime(1970, 1, 1, tzinfo=UTC)
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def host_of(hop: Hop) -> str:
@@ -59,7 +59,12 @@ def port_of(hop: Hop) -> int:
     """Port of the hop's URL."""
     authority = hop.url.partition("://")[2].partition("/")[0].rpartition("@")[2]
     port = authority.rpartition("]")[2].partition(":")[2]
-    return int(port) if port.isdigit() else {"https": 443, "http": 80}.get(scheme_of(hop), 0)
+    return number(port) or {"https": 443, "http": 80}.get(scheme_of(hop), 0)
+
+
+def number(text: str) -> int:
+    """A count or a port as it stands in a name or URL; 0 for what is none, other scripts' digits among it."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else 0
 
 
 def is_literal(hop: Hop) -> bool:

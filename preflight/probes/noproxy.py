@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+_PORT = re.compile(r"[0-9]{1,9}")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -150,6 +151,6 @@ def _with_port(entry: str) -> tuple[str, int | None]:
     """Splits "name:8080" and "[::1]:8080"; a bare IPv6 address has no port."""
     if entry.startswith("["):
         host, _, rest = entry[1:].partition("]")
-        return host, int(rest[1:]) if rest[1:].isdecimal() else None
+        return host, int(rest[1:]) if _PORT.fullmatch(rest[1:]) else None
     host, colon, port = entry.rpartition(":")
-    return (host, int(port)) if colon and port.isdecimal() and ":" not in host else (entry, None)
+    return (host, int(port)) if colon and _PORT.fullmatch(port) and ":" not in host else (entry, None)

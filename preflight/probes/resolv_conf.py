@@ -69,8 +69,8 @@ def _ndots(options: Iterable[str]) -> int:
     """Capped at 15, as both libraries do."""
     for option in reversed(list(options)):
         value = option.removeprefix("ndots:")
-        if value != option and value.isdecimal():
-            return min(int(value), 15)
+        if value != option and value.isascii() and value.isdecimal():
+            return min(int(value[:9]), 15)
     return 1
 
 

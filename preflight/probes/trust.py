@@ -72,7 +72,7 @@ class Judges:
 def _load(context: ssl.SSLContext, pem: str, label: str) -> None:
     try:
         context.load_verify_locations(cadata=pem)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:  # TypeError: text that is not ASCII
         raise UsageFailure(f"the CA certificates for {label} cannot be read: {error}") from error
 
 

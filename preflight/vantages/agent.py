@@ -26,6 +26,8 @@ def read_plan(text: bytes, source: str) -> VantagePlan:
             told = bytes(version)[:20].decode(errors="replace")
             raise UsageFailure(f"{source}: plan of schema version {told}; this preflight {__version__} reads version 1")
         return msgspec.json.decode(text, type=VantagePlan)
+    except RecursionError as error:
+        raise UsageFailure(f"{source}: not a plan of one vantage: nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageFailure(f"{source}: not a plan of one vantage: {error}") from error
 

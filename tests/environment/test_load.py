@@ -365,3 +365,9 @@ def test_secrets_come_from_variables_and_from_files_beside_the_file(tmp_path):
         "storage_sas": "?sig=x",
         "workspace_token": "abc",
     }
+
+
+def test_a_file_without_an_end_is_read_up_to_its_limit():
+    """`/dev/zero` tells a size of 0; the file may also grow while it is read."""
+    with pytest.raises(UsageFailure, match="larger than"):
+        environment.load(Path("/dev/zero"), environ={}, clouds=CLOUDS)

@@ -1,0 +1,18 @@
+"""Reads a file that somebody names, never more than a limit of it: a device has no size, and a file grows while it is
+read. Says nothing of what the file should hold.
+"""
+
+from pathlib import Path
+
+
+class TooLarge(Exception):  # noqa: N818 - the answer to one question; callers turn it into a Failure of their own
+    """The file holds more than the limit."""
+
+
+def read(path: Path, largest: int) -> bytes:
+    """The content. Raises `TooLarge` for more than `largest` bytes, OSError as it comes."""
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise TooLarge
+    return content
