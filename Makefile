@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 OUT ?= preflight-out
+SECONDS ?= 20
+TARGETS ?= all
 VENV := .venv
 TEST_VENV := .venv-test
 DIST := dist/.built
@@ -11,7 +13,7 @@ PYTEST := PYTHONSAFEPATH=1 $(TEST_VENV)/bin/python -P -m pytest --import-mode=im
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e network lab-shell lint format types contracts docs dist image clean
+.PHONY: help demo test e2e network lab-shell fuzz lint format types contracts docs dist image clean
 
 help: ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +32,9 @@ network: $(TEST_VENV)/.installed ## scenarios in a real network: namespaces, nft
 
 lab-shell: $(VENV)/.dev ## a shell in that network: SCENARIO=name or FAULT='mcr.layers=tls.reset-after-hello'
 	@PYTHONPATH=tests $(VENV)/bin/python -m bed.shell $(SCENARIO) $(FAULT)
+
+fuzz: $(VENV)/.fuzz ## the parsers under atheris; SECONDS=20 for each of TARGETS=all
+	PYTHONPATH=tests $(VENV)/bin/python -m fuzz $(TARGETS) --seconds $(SECONDS)
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(VENV)/bin/ruff check .
@@ -55,7 +60,7 @@ image: $(DIST) ## both container images, with buildah (root; see tools/build_ima
 	PYTHON=$(PYTHON) tools/build_image.sh
 
 clean: ## everything that was made here
-	rm -rf $(VENV) $(TEST_VENV) dist build $(OUT) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TEST_VENV) dist build $(OUT) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz
 	find preflight tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: each environment is installed once and again only when pyproject.toml changes, so that an existing one
@@ -72,6 +77,10 @@ $(VENV)/.all: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[dev]' 'hatchling>=1.24'
 	touch $(VENV)/.all $@
+
+$(VENV)/.fuzz: pyproject.toml | $(VENV)/.dev
+	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[fuzz]'
+	touch $@
 
 $(DIST): pyproject.toml $(SOURCES) | $(VENV)/.dev
 	rm -rf dist

@@ -1,5 +1,6 @@
-"""Reads a file that somebody names, never more than a limit of it: a device has no size, and a file grows while it is
-read. Says nothing of what the file should hold.
+"""Reads a file that somebody names, never more than a limit of it. Says nothing of what the file should hold.
+
+Its size is not asked for: a device tells none, and a file may grow while it is read.
 """
 
 from pathlib import Path

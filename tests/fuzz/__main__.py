@@ -19,7 +19,10 @@ def main(arguments: list[str]) -> int:
     if unknown:
         parser.error(f"there is no target {', '.join(unknown)}")
     if not driver.available():
-        print("needs atheris: pip install 'azureml-aks-preflight[fuzz]' (CPython 3.11 to 3.13 on Linux)", file=sys.stderr)
+        print(
+            "needs atheris: pip install 'azureml-aks-preflight[fuzz]' (CPython 3.11 to 3.14, Linux x86_64)",
+            file=sys.stderr,
+        )
         return 2
     names = list(TARGETS) if "all" in given.targets else given.targets
     budget = driver.Budget(seconds=given.seconds, executions=given.executions)

@@ -1,8 +1,9 @@
 """The targets share one event loop a process; nothing of it may be open when a module of tests is done."""
 
 import pytest
-from fuzz import memory
 from hypothesis import HealthCheck, settings
+
+from fuzz import memory
 
 settings.register_profile(
     "fuzz", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]

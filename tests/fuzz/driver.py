@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
+
 from fuzz import corpus, record
 from fuzz.target import Target
-
 from preflight import __version__
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,7 +35,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def available() -> bool:
-    """Whether atheris is installed; it exists for CPython 3.11 to 3.13 on Linux only."""
+    """Whether atheris is installed; it exists for CPython 3.11 to 3.14 on Linux x86_64 only."""
     try:
         version("atheris")
     except PackageNotFoundError:
@@ -52,15 +53,21 @@ def run(target: Target, budget: Budget, command: str) -> record.Outcome:
         notes = Path(folder) / "slowest.json"
         words = Path(folder) / "words"
         words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words or ("\0",)))  # empty is an error
-        begin = time.monotonic()
+        begin, used = time.monotonic(), _children()
         with log.open("wb") as out:
             worker = [sys.executable, "-m", "fuzz.worker", target.name, *_flags(target, budget, words, found, grown)]
             environ = {**os.environ, "FUZZ_SLOWEST": str(notes), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
             subprocess.run(_gently(worker), stdout=out, stderr=out, env=environ, check=False, cwd=folder)
-        seconds = time.monotonic() - begin
+        seconds, cpu = round(time.monotonic() - begin, 1), round(_children() - used, 1)
         slowest = json.loads(notes.read_text()) if notes.is_file() else {"cpu_ms": 0.0, "input": ""}
     corpus.keep(WORK / "slowest", bytes.fromhex(slowest["input"]), target.name)
-    return _outcome(target, log.read_text(errors="replace"), slowest, round(seconds, 1), command)
+    return _outcome(target, log.read_text(errors="replace"), slowest, (seconds, cpu), command)
+
+
+def _children() -> float:
+    """CPU seconds of the processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _gently(worker: list[str]) -> list[str]:
@@ -88,14 +95,15 @@ def _escaped(word: str) -> str:
     return "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in plain)
 
 
-def _outcome(target: Target, log: str, slowest: dict, seconds: float, command: str) -> record.Outcome:
+def _outcome(target: Target, log: str, slowest: dict, times: tuple[float, float], command: str) -> record.Outcome:
     statuses, final = _STATUS.findall(log), {name: int(value) for name, value in _FINAL.findall(log)}
     edges, features = max(((int(cov), int(ft)) for _, cov, ft in statuses), default=(0, 0))
     executions = final.get("number_of_executed_units") or max((int(number) for number, *_ in statuses), default=0)
     return record.Outcome(
         target=target.name,
         executions=executions,
-        seconds=seconds,
+        seconds=times[0],
+        cpu_seconds=times[1],
         edges=edges,
         features=features,
         new_inputs=final.get("new_units_added", 0),

@@ -1,4 +1,4 @@
-"""Peers in memory: what they send is the fuzzer's. The streams satisfy `ByteStream`; the dialer is the real one above."""
+"""Peers in memory that say what the fuzzer wants. They are `ByteStream`s; the dialer above them is the real one."""
 
 import asyncio
 import errno

@@ -1,7 +1,7 @@
 """Changes that keep a structure: JSON stays JSON, DER keeps its lengths, TOML stays TOML. Random bytes rarely do.
 
-A mutator is called as `mutate(data, most, rng, raw)`; `raw(data, most)` is the fuzzer's own, blind mutation, which stays
-one of the moves of each.
+A mutator is called as `mutate(data, most, rng, raw)`; `raw(data, most)` is the fuzzer's own, blind mutation, which
+stays one of the moves of each.
 """
 
 import json
@@ -15,13 +15,63 @@ Raw = Callable[[bytes, int], bytes]
 Mutator = Callable[[bytes, int, random.Random, Raw], bytes]
 
 _SCALARS: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, -(2**63), 10**30, 1e308, -0.0, 1.5, "", "a", "0", "\x1b[2J\x07",
-    "\u202e\u2066", "\ufeff", "\ud800", "]]>", "<script>alert(1)</script>", "\"'`|*_[]()#", "{{7*7}}", "${x}", "%00", "::1",
-    "10.0.0.1", "10.0.0.1:99999999", "[::1", "https://[", "https://user:pw@h/", "http://a:b:c", "a" * 300, ".", "..", "-",
-    "2026-11-22T10:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "²", "xn--", "ß.example",
-    "pod/user1", "node/user1", "workstation", "answer", "timeout", "NXDOMAIN", "ok", "unverified", "connected", "error",
-    [], {},
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**31,
+    2**63,
+    2**64,
+    -(2**63),
+    10**30,
+    1e308,
+    -0.0,
+    1.5,
+    "",
+    "a",
+    "0",
+    "\x1b[2J\x07",
+    "\u202e\u2066",
+    "\ufeff",
+    "\ud800",
+    "]]>",
+    "<script>alert(1)</script>",
+    "\"'`|*_[]()#",
+    "{{7*7}}",
+    "${x}",
+    "%00",
+    "::1",
+    "10.0.0.1",
+    "10.0.0.1:99999999",
+    "[::1",
+    "https://[",
+    "https://user:pw@h/",
+    "http://a:b:c",
+    "a" * 300,
+    ".",
+    "..",
+    "-",
+    "2026-11-22T10:00:00Z",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+    "²",
+    "xn--",
+    "ß.example",
+    "pod/user1",
+    "node/user1",
+    "workstation",
+    "answer",
+    "timeout",
+    "NXDOMAIN",
+    "ok",
+    "unverified",
+    "connected",
+    "error",
+    [],
+    {},
+)
 
 
 def as_json(data: bytes, most: int, rng: random.Random, raw: Raw) -> bytes:
@@ -34,14 +84,16 @@ def as_json(data: bytes, most: int, rng: random.Random, raw: Raw) -> bytes:
         return raw(data, most)
     changed = _changed(document, rng, raw)
     try:
-        result = json.dumps(changed, ensure_ascii=rng.random() < 0.5, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        result = json.dumps(changed, ensure_ascii=rng.random() < 0.5, separators=(",", ":")).encode(
+            "utf-8", "surrogatepass"
+        )
     except (ValueError, RecursionError):
         return raw(data, most)
     return result if len(result) <= most else raw(data, most)
 
 
 def lines(data: bytes, most: int, rng: random.Random, raw: Raw) -> bytes:
-    """Agent's lines: one of them is changed as JSON, or lines are repeated, lost, or change places."""
+    """Lines of agents and journals: one is changed as JSON, repeated or lost."""
     every = data.split(b"\n")
     at = rng.randrange(len(every))
     move = rng.randrange(8)
@@ -53,14 +105,15 @@ def lines(data: bytes, most: int, rng: random.Random, raw: Raw) -> bytes:
         return raw(data, most)
     else:
         before, found, payload = every[at].partition(SENTINEL)
-        every[at] = before + found + as_json(payload, most, rng, raw) if found else raw(every[at], most)
+        changed = as_json(payload if found else every[at], most, rng, raw)
+        every[at] = before + found + changed if found else changed
     result = b"\n".join(every)
     return result if len(result) <= most else raw(data, most)
 
 
 def toml(data: bytes, most: int, rng: random.Random, raw: Raw) -> bytes:
     """The tables are changed as values and written again; what has no form in TOML is left out."""
-    import tomllib  # noqa: PLC0415 - only here
+    import tomllib
 
     try:
         document = tomllib.loads(data.decode())

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from fuzz.target import Depth
 
+from fuzz.target import Depth
 from preflight import catalogue, environment, plan, resources
 from preflight.judge import evidence_of, judge
 from preflight.model.catalogue import Catalogue

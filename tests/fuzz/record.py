@@ -1,4 +1,4 @@
-"""The record of all runs, added up for each target and commit: executions, coverage, slowest input, memory, findings."""
+"""The record of all runs, added up for each target and commit: executions, coverage, slowest input, memory."""
 
 import subprocess
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     executions: int
     seconds: float
+    cpu_seconds: float  # of the worker, its start included; on a busy machine much less than `seconds`
     edges: int  # counters that were reached: edges of the instrumented code
     features: int
     new_inputs: int  # that reached something new
@@ -36,6 +37,7 @@ def added(one: Outcome, other: Outcome) -> Outcome:
         other,
         executions=one.executions + other.executions,
         seconds=round(one.seconds + other.seconds, 1),
+        cpu_seconds=round(one.cpu_seconds + other.cpu_seconds, 1),
         edges=max(one.edges, other.edges),
         features=max(one.features, other.features),
         new_inputs=one.new_inputs + other.new_inputs,
@@ -90,14 +92,11 @@ def commit() -> str:
 
 def summary(entries: list[Outcome]) -> str:
     """A table for a terminal."""
-    lines = [f"{'target':<20}{'executions':>12}{'per s':>8}{'edges':>7}{'slowest ms':>12}{'RSS MB':>8}  findings"]
+    lines = [f"{'target':<20}{'executions':>12}{'per CPU s':>10}{'edges':>7}{'slowest ms':>12}{'RSS MB':>8}  findings"]
     for name, one in totals(entries).items():
-        rate = one.executions / one.seconds if one.seconds else 0
+        rate = one.executions / one.cpu_seconds if one.cpu_seconds else 0
         told = ", ".join(one.findings) or "-"
-        lines.append(
-            f"{name:<20}{one.executions:>12,}{rate:>8,.0f}{one.edges:>7}{one.slowest_cpu_ms:>12,.1f}{one.peak_rss_mb:>8}  {told}"
-        )
+        counts = f"{name:<20}{one.executions:>12,}{rate:>10,.0f}{one.edges:>7}"
+        lines.append(f"{counts}{one.slowest_cpu_ms:>12,.1f}{one.peak_rss_mb:>8}  {told}")
     lines.append(f"{'all':<20}{sum(one.executions for one in entries):>12,}")
     return "\n".join(lines)
-
-

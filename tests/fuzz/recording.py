@@ -16,7 +16,6 @@ from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import Plan, VantagePlan
 from preflight.model.run import Evidence, Run
 from preflight.model.secret import Secrets
-from preflight.model.vocabulary import ProbeName
 from preflight.probes import dns
 from preflight.probes.http import Channel
 from preflight.probes.tls import TlsStream
@@ -29,7 +28,7 @@ class Tape:
     """What came in, a list for each kind."""
 
     def __init__(self) -> None:
-        self.conversations: dict[tuple[ProbeName, str], list[bytes]] = {}  # probe, host -> a connection each
+        self.conversations: dict[tuple[str, str], list[bytes]] = {}  # probe, host -> a connection each
         self.tunnels: list[bytes] = []
         self.flights: list[bytes] = []
         self.messages: list[tuple[str, bytes]] = []  # name and type asked for, message
@@ -47,7 +46,7 @@ def listening(tape: Tape) -> Iterator[list[bytearray]]:
     flights: dict[int, bytearray] = {}
     read, fill, parsed, tunnel = Wire.read, TlsStream._fill, dns._parse, Channel.tunnel
 
-    async def on_read(self, max_bytes, timeout=None):
+    async def on_read(self, max_bytes, timeout=None):  # noqa: ASYNC109 - httpcore's
         data = await read(self, max_bytes, timeout)
         if id(self) not in kept:
             kept[id(self)] = bytearray()

@@ -1,7 +1,7 @@
-"""Makes the seeds: `python -m fuzz.seeds` runs the lab healthy and broken and keeps what its stand-ins really answer.
+"""Makes the seeds: `python -m fuzz.seeds [TARGET...]` runs the lab healthy and broken and keeps what its stand-ins really answer.
 
-What no stand-in says (files of the machine, az output, HTTP/2) is genuine text of the program that writes it. Certificates
-and times differ from run to run, so the seeds do too; they are made once and kept.
+What no stand-in says (files of the machine, az output, HTTP/2) is genuine text of the program that writes it.
+Certificates and times differ from run to run, so the seeds do too; they are made once and kept.
 """
 
 import asyncio
@@ -17,14 +17,16 @@ import h2.config
 import h2.connection
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
+from servers.certs import Authority
+
 from fuzz import corpus, onward
 from fuzz.memory import NEXT
 from fuzz.recording import Tape, record
 from fuzz.table import TARGETS
-from servers.certs import Authority
-
+from preflight import journal
 from preflight.environment import template
 from preflight.judge import evidence_of, judge
+from preflight.model import journal as lines_of_journals
 from preflight.model.run import Run
 from preflight.model.vocabulary import ProbeName
 from preflight.vantages import protocol
@@ -36,32 +38,65 @@ _NAME = "stmlprod.blob.core.windows.net"
 # Several faults of one lab: each at another service, so that one run shows them all.
 RUNS: tuple[tuple[str, ...], ...] = (
     (),
-    ("acr.manifest=registry.unauthorized", "storage.blob.read=storage.source-ip-mismatch", "entra.token=entra.unauthorized",
-     "storage.table.read=storage.permission-mismatch", "workspace.query=workspace.unauthorized",
-     "endpoint.answer=endpoint.no-replicas", "api-server.query=kube.unauthorized"),
-    ("acr.reach=registry.denied-by-network", "storage.blob.read=storage.denied-by-network",
-     "entra.reach=entra.tenant-not-found", "storage.table.read=storage.key-auth-not-permitted",
-     "workspace.reach=workspace.private-link-only", "api-server.query=kube.not-ready", "telemetry.reach=http.block-page",
-     "dependency.features=http.redirect-loop"),
-    ("acr.layers=registry.digest-mismatch", "storage.blob.read=http.block-page", "entra.token=entra.conditional-access",
-     "api-server.query=kube.sni-missing", "endpoint.answer=http.unexpected-status", "mcr.reach=http.malformed"),
-    ("mcr.reach=proxy.denied", "storage.blob.resolve=dns.privatelink-public-answer", "acr.layers=registry.unexpected-data-host"),
+    (
+        "acr.manifest=registry.unauthorized",
+        "storage.blob.read=storage.source-ip-mismatch",
+        "entra.token=entra.unauthorized",
+        "storage.table.read=storage.permission-mismatch",
+        "workspace.query=workspace.unauthorized",
+        "endpoint.answer=endpoint.no-replicas",
+        "api-server.query=kube.unauthorized",
+    ),
+    (
+        "acr.reach=registry.denied-by-network",
+        "storage.blob.read=storage.denied-by-network",
+        "entra.reach=entra.tenant-not-found",
+        "storage.table.read=storage.key-auth-not-permitted",
+        "workspace.reach=workspace.private-link-only",
+        "api-server.query=kube.not-ready",
+        "telemetry.reach=http.block-page",
+        "dependency.features=http.redirect-loop",
+    ),
+    (
+        "acr.layers=registry.digest-mismatch",
+        "storage.blob.read=http.block-page",
+        "entra.token=entra.conditional-access",
+        "api-server.query=kube.sni-missing",
+        "endpoint.answer=http.unexpected-status",
+        "mcr.reach=http.malformed",
+    ),
+    (
+        "mcr.reach=proxy.denied",
+        "storage.blob.resolve=dns.privatelink-public-answer",
+        "acr.layers=registry.unexpected-data-host",
+    ),
     ("mcr.reach=proxy.auth-required", "storage.blob.resolve=dns.aaaa-failing", "acr.reach=registry.throttled"),
     ("mcr.reach=proxy.failed", "storage.blob.resolve=dns.nxdomain", "acr.reach=http.block-page"),
-    ("storage.blob.resolve=dns.sinkhole", "acr.reach=tls.incomplete-chain", "mcr.reach=tls.intercepted", "entra.reach=tls.alert"),
+    (
+        "storage.blob.resolve=dns.sinkhole",
+        "acr.reach=tls.incomplete-chain",
+        "mcr.reach=tls.intercepted",
+        "entra.reach=tls.alert",
+    ),
     ("storage.blob.resolve=dns.servfail", "acr.reach=tls.not-tls", "mcr.reach=tls.expired"),
-)  # fmt: skip
+)
 _SERVICES = {
-    ProbeName.REGISTRY: "service-registry", ProbeName.BLOB: "service-blob", ProbeName.TABLE: "service-table",
-    ProbeName.ENTRA: "service-entra", ProbeName.WORKSPACE: "service-workspace", ProbeName.KUSTO: "service-kusto",
-    ProbeName.KUBE_API: "service-kube-api", ProbeName.ENDPOINT: "service-endpoint", ProbeName.HTTP: "service-web",
-}  # fmt: skip
+    ProbeName.REGISTRY: "service-registry",
+    ProbeName.BLOB: "service-blob",
+    ProbeName.TABLE: "service-table",
+    ProbeName.ENTRA: "service-entra",
+    ProbeName.WORKSPACE: "service-workspace",
+    ProbeName.KUSTO: "service-kusto",
+    ProbeName.KUBE_API: "service-kube-api",
+    ProbeName.ENDPOINT: "service-endpoint",
+    ProbeName.HTTP: "service-web",
+}
 
 Seeds = defaultdict[str, dict[bytes, None]]  # target -> inputs, in order and each once
 
 
-def main() -> int:
-    """Make all seeds anew."""
+def main(only: list[str]) -> int:
+    """Make all seeds anew, or those of the named targets."""
     found: Seeds = defaultdict(dict)
     for faults in RUNS:
         tape = asyncio.run(record(*faults))
@@ -74,10 +109,10 @@ def main() -> int:
         found[name][data] = None
     missing = sorted(set(TARGETS) - set(found))
     assert not missing, f"no seed for {missing}"
-    for name, inputs in found.items():
+    for name in only or found:
         folder = corpus.seeds(name)
         shutil.rmtree(folder, ignore_errors=True)
-        fitting = [data[: TARGETS[name].longest] for data in inputs]
+        fitting = [data[: TARGETS[name].longest] for data in found[name]]
         for number, data in enumerate(dict.fromkeys(fitting)):
             corpus.keep(folder, data, f"{number:02d}")
     return 0
@@ -144,6 +179,7 @@ def _own(found: Seeds, tape: Tape) -> None:
     for task in (ProbeName.BLOB, ProbeName.REGISTRY):
         found["run-file"][msgspec.json.encode(_alone(tape.run, task))] = None
     found["agent-lines"][_lines(tape.run)] = None
+    found["journal"][_journal(_alone(tape.run, ProbeName.BLOB))] = None
     for chain in _chains():
         found["tls-chain"][b"\x08" + b"".join(chain)] = None
         for der in chain:
@@ -156,7 +192,7 @@ def _alone(run: Run, probe: ProbeName) -> Run:
     plan = msgspec.structs.replace(
         run.plan,
         tasks=tuple(task for task in run.plan.tasks if task.key == key),
-        runs={name: (key,) for name in run.plan.vantages},
+        runs=dict.fromkeys(run.plan.vantages, (key,)),
         checks=tuple(check for check in run.plan.checks if check.task == key),
         left_out=run.plan.left_out[:2],
     )
@@ -178,6 +214,17 @@ def _lines(run: Run) -> bytes:
     return b"a line of somebody else\n" + b"".join(lines)
 
 
+def _journal(run: Run) -> bytes:
+    """What a kill would have left of it, the last line torn."""
+    begin = lines_of_journals.Begin(
+        tool_version=run.tool.version, run_id=run.run_id, started=run.started, environment={}, plan=run.plan
+    )
+    heard = [lines_of_journals.Heard(at_ms=1.0, vantage=one.vantage, facts=one) for one in run.vantages]
+    seen = [lines_of_journals.Seen(at_ms=9.0, vantage=one.vantage, observation=one) for one in run.observations]
+    end = lines_of_journals.End(finished=run.finished, duration_ms=run.duration_ms)
+    return b"".join(map(journal.encode, (begin, *heard, *seen, end)))[:-9]
+
+
 def _chains() -> Iterator[list[bytes]]:
     """Chains with every kind of name, made as the lab's and the tests' authorities make them."""
     root = Authority("Fuzz Root")
@@ -194,7 +241,9 @@ def _http2(found: Seeds) -> Iterator[tuple[str, bytes]]:
         head, _, body = answer[1:].partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
-        fitting = [(name, value) for name, value in headers if name not in ("connection", "keep-alive", "content-length")]
+        fitting = [
+            (name, value) for name, value in headers if name not in ("connection", "keep-alive", "content-length")
+        ]
         status = first.split(" ")[1] if first.count(" ") else ""
         if status.isdigit():
             yield "http2", b"\x00" + _frames(status, fitting, body)
@@ -205,7 +254,9 @@ def _http2(found: Seeds) -> Iterator[tuple[str, bytes]]:
 def _frames(status: str, headers: list[tuple[str, str]], body: bytes) -> bytes:
     client = h2.connection.H2Connection()
     client.initiate_connection()
-    client.send_headers(1, [(":method", "GET"), (":path", "/"), (":scheme", "https"), (":authority", "a")], end_stream=True)
+    client.send_headers(
+        1, [(":method", "GET"), (":path", "/"), (":scheme", "https"), (":authority", "a")], end_stream=True
+    )
     server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, validate_outbound_headers=False))
     server.initiate_connection()
     said = server.data_to_send()
@@ -234,4 +285,4 @@ def _written() -> Iterator[tuple[str, bytes]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,7 @@
 """Every kept input goes through its target again: seeds, and findings, each of which was a defect once."""
 
 import pytest
+
 from fuzz import corpus
 from fuzz.table import MODULES, TARGETS
 from fuzz.target import Depth
@@ -8,7 +9,9 @@ from fuzz.target import Depth
 INPUTS = [(name, path) for name in TARGETS for path in corpus.files(name)]
 
 
-@pytest.mark.parametrize(("name", "path"), INPUTS, ids=[f"{name}/{path.parent.name}/{path.name}" for name, path in INPUTS])
+@pytest.mark.parametrize(
+    ("name", "path"), INPUTS, ids=[f"{name}/{path.parent.name}/{path.name}" for name, path in INPUTS]
+)
 def test_a_kept_input_goes_the_whole_way(name, path):
     TARGETS[name].run(path.read_bytes(), Depth.SHOWN)
 

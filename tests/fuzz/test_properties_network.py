@@ -3,6 +3,7 @@
 import gzip
 import struct
 from datetime import datetime
+from itertools import pairwise
 
 import dns.message
 import dns.name
@@ -15,20 +16,29 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from fuzz.memory import NEXT
 from fuzz.table import TARGETS
 from fuzz.target import Depth
 from fuzz.targets.dns import NAME
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-
 
 BOUNDED = settings.get_profile("fuzz")
 HOSTILE = st.one_of(
     st.text(max_size=60),
     st.sampled_from(
-        ["\x1b[2J", "\u202egnp.exe", "<script>alert(1)</script>", "]]><x>", "`a`|b", "=1+1", "a" * 5_000, "{{7*7}}", "\x00"]
+        [
+            "\x1b[2J",
+            "\u202egnp.exe",
+            "<script>alert(1)</script>",
+            "]]><x>",
+            "`a`|b",
+            "=1+1",
+            "a" * 5_000,
+            "{{7*7}}",
+            "\x00",
+        ]
     ),
 )
 BYTES = st.binary(max_size=200)
@@ -59,7 +69,7 @@ def answers(draw):
     response = dns.message.make_response(dns.message.make_query(NAME, rtype, id=1))
     response.set_rcode(draw(st.sampled_from([0, 1, 2, 3, 4, 5, 9, 16, 23])))
     chain = [dns.name.from_text(NAME), *draw(st.lists(names(), max_size=20))]
-    for owner, target in zip(chain, chain[1:], strict=False):
+    for owner, target in pairwise(chain):
         if owner != target:
             response.answer.append(dns.rrset.from_rdata(owner, draw(st.integers(0, 2**31 - 1)), _cname(target)))
     texts = st.ip_addresses(v=4 if rtype == "A" else 6).map(str)
@@ -92,29 +102,68 @@ def test_any_legal_dns_answer_comes_through_udp_and_tcp(given_answer, tcp):
 
 
 HEADER_NAMES = st.sampled_from(
-    ["content-type", "content-encoding", "location", "www-authenticate", "server", "x-ms-error-code", "x-ms-request-id",
-     "docker-content-digest", "set-cookie", "retry-after", "date", "x-odd"]
-)  # fmt: skip
+    [
+        "content-type",
+        "content-encoding",
+        "location",
+        "www-authenticate",
+        "server",
+        "x-ms-error-code",
+        "x-ms-request-id",
+        "docker-content-digest",
+        "set-cookie",
+        "retry-after",
+        "date",
+        "x-odd",
+    ]
+)
 HEADER_VALUES = st.one_of(
     st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=80),
     st.sampled_from(
-        ["gzip", "deflate", "br", "text/html; charset=utf-16", "text/html; charset=rot13", "https://[::1", "//x", "/a b",
-         'Bearer realm="https://acrprod.azurecr.io/oauth2/token",service="a\\"b"', "Basic", "sha256:" + "a" * 64,
-         "AuthorizationFailure", "Mon, 32 Jan 2026 25:61:61 GMT", "9" * 400, "ZScaler", "x" * 3_000]
+        [
+            "gzip",
+            "deflate",
+            "br",
+            "text/html; charset=utf-16",
+            "text/html; charset=rot13",
+            "https://[::1",
+            "//x",
+            "/a b",
+            'Bearer realm="https://acrprod.azurecr.io/oauth2/token",service="a\\"b"',
+            "Basic",
+            "sha256:" + "a" * 64,
+            "AuthorizationFailure",
+            "Mon, 32 Jan 2026 25:61:61 GMT",
+            "9" * 400,
+            "ZScaler",
+            "x" * 3_000,
+        ]
     ),
-)  # fmt: skip
+)
 HEADERS = st.lists(st.tuples(HEADER_NAMES, HEADER_VALUES), max_size=8)
 BODIES = st.one_of(
     BYTES,
     HOSTILE.map(lambda text: text.encode("utf-8", "surrogatepass")),
     HOSTILE.map(lambda text: gzip.compress(text.encode("utf-8", "surrogatepass"))),
     st.sampled_from(
-        [b"{}", b"[]", b'{"errors":[{"code":null,"message":["x"]}]}', b'{"error":{"code":{},"message":7}}',
-         b'{"token":"' + b"a" * 99 + b'"}', b'{"manifests":[{"digest":1,"size":-1}]}', b"[" * 4_000, b"<Error><Code>A</Code>",
-         b"<html><title>Access denied by policy</title>", b'{"kind":"Status","apiVersion":"v1","message":{}}', b"\xff\xfe\x00"]
+        [
+            b"{}",
+            b"[]",
+            b'{"errors":[{"code":null,"message":["x"]}]}',
+            b'{"error":{"code":{},"message":7}}',
+            b'{"token":"' + b"a" * 99 + b'"}',
+            b'{"manifests":[{"digest":1,"size":-1}]}',
+            b"[" * 4_000,
+            b"<Error><Code>A</Code>",
+            b"<html><title>Access denied by policy</title>",
+            b'{"kind":"Status","apiVersion":"v1","message":{}}',
+            b"\xff\xfe\x00",
+        ]
     ),
-)  # fmt: skip
-STATUSES = st.sampled_from([200, 204, 206, 301, 302, 303, 307, 400, 401, 403, 404, 407, 429, 470, 500, 503, 511, 600, 999])
+)
+STATUSES = st.sampled_from(
+    [200, 204, 206, 301, 302, 303, 307, 400, 401, 403, 404, 407, 429, 470, 500, 503, 511, 600, 999]
+)
 
 
 @st.composite
@@ -143,7 +192,11 @@ def test_any_legal_http1_answer_becomes_bounded_facts_without_secrets(choice, re
 
 
 @settings(BOUNDED, max_examples=15)
-@given(st.sampled_from(sorted(name for name in TARGETS if name.startswith("service-"))), CHOICES, st.lists(responses(), max_size=5))
+@given(
+    st.sampled_from(sorted(name for name in TARGETS if name.startswith("service-"))),
+    CHOICES,
+    st.lists(responses(), max_size=5),
+)
 def test_any_conversation_with_a_service_is_judged_and_shown(target, choice, said):
     go(target, bytes([choice]) + NEXT.join(said))
 
@@ -151,8 +204,12 @@ def test_any_conversation_with_a_service_is_judged_and_shown(target, choice, sai
 def _over_http2(status, headers, body, extra):
     client = h2.connection.H2Connection()
     client.initiate_connection()
-    client.send_headers(1, [(":method", "GET"), (":path", "/"), (":scheme", "https"), (":authority", "a")], end_stream=True)
-    config = h2.config.H2Configuration(client_side=False, validate_outbound_headers=False, normalize_outbound_headers=False)
+    client.send_headers(
+        1, [(":method", "GET"), (":path", "/"), (":scheme", "https"), (":authority", "a")], end_stream=True
+    )
+    config = h2.config.H2Configuration(
+        client_side=False, validate_outbound_headers=False, normalize_outbound_headers=False
+    )
     server = h2.connection.H2Connection(config)
     server.initiate_connection()
     said = server.data_to_send()
@@ -164,7 +221,11 @@ def _over_http2(status, headers, body, extra):
 
 @BOUNDED
 @given(
-    st.one_of(STATUSES.map(str), st.sampled_from(["", "20", "abc", "-1", "200 OK", "²00"])), HEADERS, BODIES, BYTES, CHOICES
+    st.one_of(STATUSES.map(str), st.sampled_from(["", "20", "abc", "-1", "200 OK", "²00"])),
+    HEADERS,
+    BODIES,
+    BYTES,
+    CHOICES,
 )
 def test_any_http2_answer_becomes_bounded_facts_without_secrets(status, headers, body, extra, choice):
     go("http2", bytes([choice]) + _over_http2(status, headers, body[:10_000], extra))
@@ -184,8 +245,10 @@ ATTRIBUTES = [NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATI
 @st.composite
 def certificates(draw):
     """A signed certificate with hostile names, dates at the ends of time, and many or strange alternatives."""
-    subject = x509.Name([x509.NameAttribute(kind, draw(NAMES)) for kind in draw(st.lists(st.sampled_from(ATTRIBUTES), max_size=3))])
-    start = datetime(draw(st.sampled_from([1950, 1970, 2026, 2049, 2050])), 1, 1, tzinfo=None)
+    subject = x509.Name(
+        [x509.NameAttribute(kind, draw(NAMES)) for kind in draw(st.lists(st.sampled_from(ATTRIBUTES), max_size=3))]
+    )
+    start = datetime(draw(st.sampled_from([1950, 1970, 2026, 2049, 2050])), 1, 1)  # noqa: DTZ001 - as it is encoded
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -196,7 +259,9 @@ def certificates(draw):
         .not_valid_after(start.replace(year=draw(st.sampled_from([2050, 9999]))))
     )
     labels = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
-    alternatives = draw(st.lists(st.one_of(labels.map(x509.DNSName), st.ip_addresses().map(x509.IPAddress)), max_size=130))
+    alternatives = draw(
+        st.lists(st.one_of(labels.map(x509.DNSName), st.ip_addresses().map(x509.IPAddress)), max_size=130)
+    )
     if alternatives:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=draw(st.booleans()))
     oid = x509.ObjectIdentifier("1.2.3.4.5")

@@ -1,4 +1,4 @@
-"""One target under atheris, until libFuzzer ends the process. Started by the driver: `python -m fuzz.worker TARGET FLAGS`.
+"""One target under atheris, until libFuzzer ends the process: `python -m fuzz.worker TARGET FLAGS`, by the driver.
 
 Writes the slowest input and its CPU time to the file that FUZZ_SLOWEST names, whenever there is a new one.
 """
@@ -36,9 +36,9 @@ class Watch:
 def main() -> None:
     name, *flags = sys.argv[1:]
     with atheris.instrument_imports(include=list(INSTRUMENTED)):
-        from fuzz.mutators import MUTATORS  # noqa: PLC0415 - what is imported in here is instrumented
-        from fuzz.table import TARGETS  # noqa: PLC0415
-        from fuzz.target import Depth  # noqa: PLC0415
+        from fuzz.mutators import MUTATORS
+        from fuzz.table import TARGETS
+        from fuzz.target import Depth
     target = TARGETS[name]
     watch = Watch(target, Path(os.environ["FUZZ_SLOWEST"]))
     options = {}

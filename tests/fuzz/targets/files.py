@@ -127,12 +127,12 @@ def _secrets(data: bytes, depth: Depth) -> None:
     _SCRATCH.file(data, "secret")
     value = data.decode("utf-8", "replace").replace("\0", "")
     given = Credentials(
-        registry_user=SecretSource(env="IT"), registry_password=SecretSource(file="secret"),
-        storage_sas=SecretSource(file="secret"), workspace_token=SecretSource(env="IT"),
-    )  # fmt: skip
-    env = msgspec.structs.replace(
-        onward.whole(), source=str(_SCRATCH.folder / "preflight.toml"), credentials=given
-    )  # fmt: skip
+        registry_user=SecretSource(env="IT"),
+        registry_password=SecretSource(file="secret"),
+        storage_sas=SecretSource(file="secret"),
+        workspace_token=SecretSource(env="IT"),
+    )
+    env = msgspec.structs.replace(onward.whole(), source=str(_SCRATCH.folder / "preflight.toml"), credentials=given)
     try:
         secrets = environment.read_secrets(env, {"IT": value})
     except UsageFailure as failure:
@@ -159,27 +159,53 @@ _KEYS = tuple(field.name for field in msgspec.structs.fields(File))
 
 TARGETS = (
     Target(
-        name="environment", parses="preflight.toml and PREFLIGHT_* variables", enters="environment.load, plan.build",
-        run=_environment, longest=8_192, mutator="toml", words=(*(f"[{key}]" for key in _KEYS), NEXT.decode(), "PREFLIGHT_"),
+        name="environment",
+        parses="preflight.toml and PREFLIGHT_* variables",
+        enters="environment.load, plan.build",
+        run=_environment,
+        longest=8_192,
+        mutator="toml",
+        words=(*(f"[{key}]" for key in _KEYS), NEXT.decode(), "PREFLIGHT_"),
     ),
     Target(
-        name="catalogue", parses="files of checks", enters="catalogue.load, plan.build", run=_catalogue, longest=8_192,
-        mutator="toml", words=("[[requirement]]", "{registry.name}", "{each.", "vantages", "judges", "when"),
+        name="catalogue",
+        parses="files of checks",
+        enters="catalogue.load, plan.build",
+        run=_catalogue,
+        longest=8_192,
+        mutator="toml",
+        words=("[[requirement]]", "{registry.name}", "{each.", "vantages", "judges", "when"),
     ),
     Target(
-        name="clouds", parses="clouds.toml", enters="catalogue.load_clouds", run=_clouds_file, mutator="toml",
+        name="clouds",
+        parses="clouds.toml",
+        enters="catalogue.load_clouds",
+        run=_clouds_file,
+        mutator="toml",
         words=("[clouds.", "blob_suffix"),
     ),
     Target(
-        name="az-output", parses="JSON of az and kubectl", enters="environment.azure_output.understand, template.render",
-        run=_az, longest=16_384, mutator="json",
+        name="az-output",
+        parses="JSON of az and kubectl",
+        enters="environment.azure_output.understand, template.render",
+        run=_az,
+        longest=16_384,
+        mutator="json",
     ),
     Target(
-        name="credentials", parses="secrets in files and variables", enters="environment.read_secrets", run=_secrets,
-        longest=1_024, words=("?sv=", "&sig=", "Bearer ", "\r\n", "sr=b"),
+        name="credentials",
+        parses="secrets in files and variables",
+        enters="environment.read_secrets",
+        run=_secrets,
+        longest=1_024,
+        words=("?sv=", "&sig=", "Bearer ", "\r\n", "sr=b"),
     ),
     Target(
-        name="ca-file", parses="PEM files of authorities", enters="environment.read.read_certificates, probes.trust.Judges",
-        run=_pem, longest=8_192, words=("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", "-----BEGIN PRIVATE KEY-----"),
+        name="ca-file",
+        parses="PEM files of authorities",
+        enters="environment.read.read_certificates, probes.trust.Judges",
+        run=_pem,
+        longest=8_192,
+        words=("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", "-----BEGIN PRIVATE KEY-----"),
     ),
-)  # fmt: skip
+)

@@ -8,6 +8,7 @@ import msgspec
 from fuzz import memory, onward
 from fuzz.files import Scratch
 from fuzz.target import Depth, Target
+from preflight import journal
 from preflight.cli import saved
 from preflight.failures import UsageFailure
 from preflight.judge import evidence_of
@@ -44,7 +45,7 @@ def _lines(data: bytes, depth: Depth) -> None:
         return listener.facts("the agent ended")
 
     memory.run(session.conduct({onward.VANTAGE: vantage}, {}, lambda _name, _item: None))
-    onward.onward(session.evidence({}), depth=depth)
+    onward.onward(session.evidence(session.begin({}), session.end()), depth=depth)
 
 
 def _told(failure: UsageFailure) -> None:
@@ -66,15 +67,28 @@ def _plan(data: bytes, depth: Depth) -> None:
 
 
 def _run(data: bytes, depth: Depth) -> None:
-    """A saved run: shown as it is, and judged again."""
+    """A saved run, or the journal of one that was killed: shown as it is, and judged again."""
     try:
-        run = saved.read(_SCRATCH.file(data, "run.json"))
+        run = saved.run(_SCRATCH.file(data, "run.json"))
     except UsageFailure as failure:
         _told(failure)
         return
     if depth is Depth.SHOWN:
         onward.rendered(run)
     onward.onward(evidence_of(run), depth=depth)
+
+
+def _journal(data: bytes, depth: Depth) -> None:
+    """A journal, as a kill at any byte leaves it: what can be read of it is judged."""
+    if not journal.is_journal(data):
+        return
+    try:
+        found = journal.read(data, "run.journal")
+    except UsageFailure as failure:
+        _told(failure)
+        return
+    assert found.summary
+    onward.onward(found.evidence, depth=depth)
 
 
 _SENTINEL = protocol.SENTINEL.decode()
@@ -89,7 +103,11 @@ TARGETS = (
         mutator="json", words=('"schema_version":', '"tasks":', '"probe":', '"limits":'),
     ),
     Target(
-        name="run-file", parses="saved runs", enters="cli.saved.read, judge.judge, render.RENDERERS", run=_run,
+        name="run-file", parses="saved runs", enters="cli.saved.run, judge.judge, render.RENDERERS", run=_run,
         longest=32_768, mutator="json", words=('"schema_version":1', '"verdicts":', '"observations":'),
     ),
-)  # fmt: skip
+    Target(
+        name="journal", parses="journals of killed runs", enters="journal.read, judge.judge, render.RENDERERS",
+        run=_journal, longest=32_768, mutator="lines", words=('{"line":"begin"', '"journal_version":1', '"line":"end"'),
+    ),
+)

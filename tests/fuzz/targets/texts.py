@@ -1,4 +1,4 @@
-"""Small texts out of answers: challenges, manifests, storage errors, redirects, pages of filters, and secrets in them."""
+"""Small texts out of answers: challenges, manifests, storage errors, redirects, pages of filters, secrets in them."""
 
 import httpx
 
@@ -8,7 +8,8 @@ from preflight.judge import blockpages
 from preflight.model.observation import HttpFacts
 from preflight.model.secret import Secret
 from preflight.model.vocabulary import ProbeName
-from preflight.probes import redirects
+from preflight.judge.scene import moment
+from preflight.probes import redirects, served_time
 from preflight.probes.redact import MAX_TEXT, MAX_URL, Redactor
 from preflight.probes.request import Reply, Request
 from preflight.probes.services import answers, blob, challenge, manifests, registry, table
@@ -25,10 +26,16 @@ _URL = "https://acrprod.azurecr.io/v2/"
 
 def _http(status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> HttpFacts:
     return HttpFacts(
-        method="GET", result="ok", status=status, headers=_REDACTOR.headers(headers),
-        body=_REDACTOR.text(body.decode("utf-8", "replace")), body_bytes=len(body), body_complete=True, at_ms=0.0,
+        method="GET",
+        result="ok",
+        status=status,
+        headers=_REDACTOR.headers(headers),
+        body=_REDACTOR.text(body.decode("utf-8", "replace")),
+        body_bytes=len(body),
+        body_complete=True,
+        at_ms=0.0,
         duration_ms=1.0,
-    )  # fmt: skip
+    )
 
 
 def _reply(status: int, body: bytes, headers: tuple[tuple[str, str], ...] = (), **service: str) -> Reply:
@@ -108,9 +115,13 @@ def _redirect(data: bytes, depth: Depth) -> None:
     url = "http://a.example:8080/x?y=1" if choice & 64 else _URL
     location = feed.rest().decode("latin-1")
     request = Request(
-        method="POST" if choice & 128 else "GET", url=url, body=b"secret" if choice & 128 else b"", follow=5,
-        headers=(("cookie", "c"), ("accept", "*/*")), secret_headers=(("authorization", SECRETS["workspace_token"]),),
-    )  # fmt: skip
+        method="POST" if choice & 128 else "GET",
+        url=url,
+        body=b"secret" if choice & 128 else b"",
+        follow=5,
+        headers=(("cookie", "c"), ("accept", "*/*")),
+        secret_headers=(("authorization", SECRETS["workspace_token"]),),
+    )
     found = redirects.following(request, _reply(status, b"", (("location", location),)), frozenset({url}), 5)
     if found is None or found.request is None:
         return
@@ -154,6 +165,14 @@ def _redact(data: bytes, depth: Depth) -> None:
     answers.address_in(text)
 
 
+def _date(data: bytes, depth: Depth) -> None:  # noqa: ARG001 - nothing is rendered here
+    """The head of an answer that serves as a clock; the time is then compared as the judge does."""
+    found = served_time.date_in(data)
+    if found is not None:
+        assert len(found) <= 40
+        moment(found)
+
+
 _JSON_WORDS = (
     '"manifests"',
     '"layers"',
@@ -165,8 +184,21 @@ _JSON_WORDS = (
     '"mediaType"',
     "null",
 )
-_XML_WORDS = ("<Code>", "</Code>", "<Message>", "</Message>", "<m:code>", "RequestId:", "<!DOCTYPE", '"odata.error"',
-              "AuthorizationFailure", "AuthorizationSourceIPMismatch", '{"errors":[{"code":"', "10.0.0.1", "::1")  # fmt: skip
+_XML_WORDS = (
+    "<Code>",
+    "</Code>",
+    "<Message>",
+    "</Message>",
+    "<m:code>",
+    "RequestId:",
+    "<!DOCTYPE",
+    '"odata.error"',
+    "AuthorizationFailure",
+    "AuthorizationSourceIPMismatch",
+    '{"errors":[{"code":"',
+    "10.0.0.1",
+    "::1",
+)
 
 TARGETS = (
     Target(
@@ -204,8 +236,28 @@ TARGETS = (
         parses="pages of filters and portals",
         enters="judge.blockpages.find, device_in, in_plain_bytes",
         run=_page,
-        words=("<title>", "Action: Deny. Rule", "denied", "policy", "blocked", "content-type: text/html", "server: ",
-               "<html>", "log in", "SSH-", "HTTP/1.1", "x-squid-error: ERR_ACCESS_DENIED"),
+        words=(
+            "<title>",
+            "Action: Deny. Rule",
+            "denied",
+            "policy",
+            "blocked",
+            "content-type: text/html",
+            "server: ",
+            "<html>",
+            "log in",
+            "SSH-",
+            "HTTP/1.1",
+            "x-squid-error: ERR_ACCESS_DENIED",
+        ),
+    ),
+    Target(
+        name="http-date",
+        parses="Date headers of services whose certificates fail by their dates",
+        enters="probes.served_time.date_in",
+        run=_date,
+        longest=1_024,
+        words=("Date: ", "Mon, ", "22 Nov 2026", "10:00:00", "GMT", "+9999", "\r\n"),
     ),
     Target(
         name="redaction",
@@ -214,4 +266,4 @@ TARGETS = (
         run=_redact,
         words=("sig=", "Bearer ", '"access_token":"', "https://user:", "@", "eyJ", "%3D", "://"),
     ),
-)  # fmt: skip
+)

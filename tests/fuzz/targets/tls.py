@@ -1,4 +1,4 @@
-"""TLS: hostile first bytes, certificates as DER, and chains in a handshake up to where the signature would be checked."""
+"""TLS: hostile first bytes, certificates as DER, and chains in a handshake up to where the signature is checked."""
 
 import struct
 
