@@ -1,4 +1,4 @@
-"""Makes the seeds: `python -m fuzz.seeds [TARGET...]` runs the lab healthy and broken and keeps what its stand-ins really answer.
+"""Makes the seeds: `python -m fuzz.seeds [TARGET...]` keeps what the stand-ins of the lab, healthy and broken, answer.
 
 What no stand-in says (files of the machine, az output, HTTP/2) is genuine text of the program that writes it.
 Certificates and times differ from run to run, so the seeds do too; they are made once and kept.

@@ -5,10 +5,10 @@ import httpx
 from fuzz import onward
 from fuzz.target import Depth, Feed, Target
 from preflight.judge import blockpages
+from preflight.judge.scene import moment
 from preflight.model.observation import HttpFacts
 from preflight.model.secret import Secret
 from preflight.model.vocabulary import ProbeName
-from preflight.judge.scene import moment
 from preflight.probes import redirects, served_time
 from preflight.probes.redact import MAX_TEXT, MAX_URL, Redactor
 from preflight.probes.request import Reply, Request
@@ -165,7 +165,7 @@ def _redact(data: bytes, depth: Depth) -> None:
     answers.address_in(text)
 
 
-def _date(data: bytes, depth: Depth) -> None:  # noqa: ARG001 - nothing is rendered here
+def _date(data: bytes, depth: Depth) -> None:
     """The head of an answer that serves as a clock; the time is then compared as the judge does."""
     found = served_time.date_in(data)
     if found is not None:
