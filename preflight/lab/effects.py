@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from preflight.lab.faults import Fault
+from preflight.lab.naming import Naming
 from preflight.lab.sites import NOT_GIVEN, SITES
 
 
@@ -37,6 +38,7 @@ class Effects:
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
         self.faults = tuple(faults)
         self.six: frozenset[str] = frozenset()  # names with an AAAA record
+        self.naming = Naming()
 
     def replace(self, faults: Sequence[Fault]) -> None:
         """From now on these and no others."""

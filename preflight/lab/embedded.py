@@ -13,6 +13,7 @@ from preflight.lab.effects import Effects, Layer
 from preflight.lab.faults import VANTAGES, Fault
 from preflight.lab.front import Front
 from preflight.lab.listener import Listener, Serve, State
+from preflight.lab.naming import Naming
 from preflight.lab.network import Network
 from preflight.lab.pki import Pki
 from preflight.lab.proxy import Proxy
@@ -85,6 +86,11 @@ class Lab:
     def announce_six(self, names: Iterable[str]) -> None:
         """These names have an AAAA record besides, at the `Network`'s prefix, from now on."""
         self._effects.six = frozenset(names)
+
+    def rename(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """The same deployment under other names. Its preflight.toml keeps the usual ones, and so do faults."""
+        self._effects.naming = Naming(pairs=tuple(pairs))
+        self._names = self._effects.naming.hosts(at.BY_NAME)
 
     @property
     def names(self) -> tuple[str, ...]:

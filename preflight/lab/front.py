@@ -51,7 +51,8 @@ class Front:
         cluster = self._host.role is at.Role.API_SERVER
         alpn = () if cause == "tls.alpn-stripped" else self._host.alpn
         leaf = _LEAVES.get(cause, Leaf.GOOD)
-        tls = Tls(raw, self._pki.context(self._host.name, leaf, cluster=cluster, alpn=alpn))
+        name = self._effects.naming.renamed(self._host.name)
+        tls = Tls(raw, self._pki.context(name, leaf, cluster=cluster, alpn=alpn))
         await tls.handshake()
         await self._http(tls, raw, vantage)
 
@@ -65,7 +66,8 @@ class Front:
                 await _BREAKS[cause](stream, raw, request)
                 return
             handler = _ANSWERS.get(cause or "") or ERRORS.get(cause or "") or HANDLERS[self._host.role]
-            await answer(stream, request, handler(request))
+            naming = self._effects.naming
+            await answer(stream, request, naming.response(handler(naming.request(request))))
 
 
 async def _hold(stream: Stream) -> None:

@@ -29,7 +29,7 @@ class Kind(NamedTuple):
 
 
 class Nft(msgspec.Struct, frozen=True, kw_only=True):
-    """Rules on the firewall: chain `deny` (default), `output` or `rewrite` of table `inet fw`."""
+    """Rules on the firewall: chain `deny` (default), `output`, `rewrite` or `leave` of table `inet fw`."""
 
     rules: tuple[str, ...]
     chain: str = "deny"
@@ -66,6 +66,7 @@ class Resolvers(msgspec.Struct, frozen=True, kw_only=True):
     """Another resolv.conf on the workstation."""
 
     servers: tuple[str, ...]
+    search: tuple[str, ...] = ()
     options: str = "timeout:1 attempts:2"
 
 
@@ -86,6 +87,12 @@ class Six(msgspec.Struct, frozen=True, kw_only=True):
 
     names: tuple[str, ...] = ()
     address: bool = True
+
+
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """The deployment under other names: parts of names and what stands in their place, in order."""
+
+    replaced: dict[str, str]
 
 
 @contextmanager
@@ -127,6 +134,7 @@ def _hosts(bed: Bed, action: Hosts) -> Iterator[None]:
 @contextmanager
 def _resolvers(bed: Bed, action: Resolvers) -> Iterator[None]:
     lines = [f"nameserver {server}" for server in action.servers]
+    lines += [f"search {' '.join(action.search)}"] if action.search else []
     bed.workstation.write_etc("resolv.conf", "\n".join([*lines, f"options {action.options}", ""]))
     yield
 
@@ -158,6 +166,12 @@ def _six(bed: Bed, action: Six) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _names(bed: Bed, action: Names) -> Iterator[None]:
+    with bed.azure.renamed(action.replaced):
+        yield
+
+
 ACTIONS: dict[str, Kind] = {
     "nft": Kind(Nft, _nft),
     "fault": Kind(Fault, _fault),
@@ -169,6 +183,7 @@ ACTIONS: dict[str, Kind] = {
     "variables": Kind(Variables, _variables),
     "clock": Kind(Clock, _clock),
     "six": Kind(Six, _six),
+    "names": Kind(Names, _names),
     "sni": Kind(Sni, sni),
     "delay": Kind(Delay, delay),
 }

@@ -1,6 +1,6 @@
 """The embedded Azure of `preflight.lab` inside the azure namespace, on port 443 with its real names. Judges nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,6 +46,7 @@ class Azure:
         self.replace(())
         self.answer(())
         self._call(self.lab.announce_six, ())
+        self._call(self.lab.rename, ())
 
     def replace(self, faults: Sequence[Fault]) -> None:
         """Break these and nothing else."""
@@ -84,6 +85,15 @@ class Azure:
             yield
         finally:
             self._call(self.lab.announce_six, ())
+
+    @contextmanager
+    def renamed(self, pairs: Mapping[str, str]) -> Iterator[None]:
+        """The deployment under other names: parts of names -> what stands in their place, in order."""
+        self._call(self.lab.rename, tuple(pairs.items()))
+        try:
+            yield
+        finally:
+            self._call(self.lab.rename, ())
 
     def write_environment(self, folder: Path) -> Path:
         """preflight.toml and the authorities, as the faults of this moment need them."""

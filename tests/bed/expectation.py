@@ -12,7 +12,7 @@ _QUIET = (Status.PASS, Status.SKIPPED)
 
 def mismatches(row: Row, code: int, run: Run) -> list[str]:
     """Everything that is not as expected, a line each."""
-    told = [verdict for verdict in run.verdicts if verdict.status in _TOLD]
+    told = [verdict for verdict in run.verdicts if verdict.status in _TOLD and verdict.decides]
     expected = _expected(row)
     wrong = [f"exit {code}, expected {row.exit}"] if code != row.exit else []
     wrong += [f"not expected: {_line(verdict)}" for verdict in told if not any(_is(verdict, *one) for one in expected)]
@@ -21,7 +21,8 @@ def mismatches(row: Row, code: int, run: Run) -> list[str]:
         for status, requirement, cause in expected
         if not any(_is(verdict, status, requirement, cause) for verdict in told)
     ]
-    checks = {verdict.check for verdict in told}
+    wrong += _compared(row, run)
+    checks = {verdict.check for verdict in run.verdicts if verdict.status in _TOLD}
     wrong += [
         f"not expected: {_line(verdict)}"
         for verdict in run.verdicts
@@ -33,6 +34,21 @@ def mismatches(row: Row, code: int, run: Run) -> list[str]:
     if row.ranked and not all(len(finding.candidates) > 1 for finding in run.findings):
         wrong.append("a finding does not name two or more candidate places")
     return wrong
+
+
+def _compared(row: Row, run: Run) -> list[str]:
+    """Evidence that does not decide has no severity: requirement and cause are compared."""
+    told = [verdict for verdict in run.verdicts if verdict.status in _TOLD and not verdict.decides]
+    wrong = [
+        f"not expected beside: {_line(verdict)}"
+        for verdict in told
+        if not any(_is(verdict, verdict.status, *one) for one in row.compared.items())
+    ]
+    return wrong + [
+        f"expected beside and not seen: {requirement} {cause}"
+        for requirement, cause in row.compared.items()
+        if not any(_is(verdict, verdict.status, requirement, cause) for verdict in told)
+    ]
 
 
 def _expected(row: Row) -> list[tuple[Status, str, str]]:
@@ -64,7 +80,7 @@ def _seen(row: Row, code: int, run: Run) -> str:
     patterns = _expected(row)
     told = []
     for verdict in run.verdicts:
-        if verdict.status in _TOLD:
+        if verdict.status in _TOLD and verdict.decides:
             covered = next((one for one in patterns if _is(verdict, *one)), None)
             told.append(covered or (verdict.status, verdict.requirement, verdict.cause or ""))
     ordered = sorted(set(told), key=lambda one: patterns.index(one) if one in patterns else len(patterns))

@@ -25,8 +25,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One [[scenario]] or [[world]] without `breaks` and `settings`.
 
     `fail`, `warn` and `unknown`: requirement (or shell pattern) -> cause. Every other verdict must be pass, skipped, or
-    blocked by one of these. `owners`: of all findings. `ranked`: a finding names two or more candidate places.
-    `omit`: keys left out of preflight.toml. `runs`: how often it must come out so.
+    blocked by one of these. `compared`: the same for verdicts that do not decide. `owners`: of all findings. `ranked`:
+    a finding names two or more candidate places. `omit`: keys left out of preflight.toml. `runs`: how often it must
+    come out so.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     fail: dict[str, str] = {}
     warn: dict[str, str] = {}
     unknown: dict[str, str] = {}
+    compared: dict[str, str] = {}
     owners: tuple[Owner, ...] = ()
     ranked: bool = False
     runs: int = 1
@@ -137,7 +139,7 @@ _KINDS = f"known: {', '.join(ACTIONS)}"
 
 
 def _check(reader: Reader, row: Row, key: str) -> None:
-    for status in ("fail", "warn", "unknown"):
+    for status in ("fail", "warn", "unknown", "compared"):
         for requirement, cause in getattr(row, status).items():
             if cause not in CAUSES:
                 meant = nearest(cause, CAUSES)

@@ -22,8 +22,8 @@ PREFIXES = ("203.0.113.0/24", "198.51.100.0/24", "10.73.0.0/24", "168.63.129.16/
 PREFIX6 = "2001:db8:a::"
 AZURE_DNS = "168.63.129.16"
 
-# Rules of scenarios go to `deny` (what passes or reaches the router), `output` (what its own programs send) and
-# `rewrite` (redirections to programs on it).
+# Rules of scenarios go to `deny` (what passes or reaches the router), `output` (what its own programs send),
+# `rewrite` (redirections to programs on it, other destinations) and `leave` (other source addresses).
 _RULES = """
 flush ruleset
 table inet fw {
@@ -32,6 +32,7 @@ table inet fw {
   chain forward { type filter hook forward priority 0; policy accept; jump deny; }
   chain output { type filter hook output priority 0; policy accept; }
   chain rewrite { type nat hook prerouting priority -100; policy accept; }
+  chain leave { type nat hook postrouting priority 100; policy accept; }
 }
 """
 _LOCAL = {"ipv4/ip_nonlocal_bind": "1", "ipv6/ip_nonlocal_bind": "1"}

@@ -22,6 +22,7 @@ _ACCOUNT = (
 )
 _VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 _SIGNATURE_KEY = b"preflight lab registry"
+_CACHED = "aks-managed-repository/"  # of an isolated cluster: a cache rule maps MCR's repositories to these
 
 
 @functools.cache
@@ -86,12 +87,13 @@ def _content(request: Request, data_host: str) -> Response:
     found = _ADDRESS.fullmatch(request.path)
     if found is None:
         return _error(404, "NAME_UNKNOWN", "repository name not known to registry")
-    if request.host == at.ACR.name and found["repository"] != at.REPOSITORY:
+    if request.host == at.ACR.name and found["repository"] != at.REPOSITORY and not _cached(found["repository"]):
         return _error(404, "NAME_UNKNOWN", f'repository "{found["repository"]}" is not found')
     if found["kind"] == "blobs":
         return _blob(found["reference"], data_host)
     reference = found["reference"]
-    known = reference.startswith("sha256:") or request.host == at.MCR.name or reference == at.REFERENCE
+    every = request.host == at.MCR.name or _cached(found["repository"])
+    known = every or reference.startswith("sha256:") or reference == at.REFERENCE
     manifest = image().manifests.get(reference if reference.startswith("sha256:") else image().index) if known else None
     if manifest is None:
         return _error(404, "MANIFEST_UNKNOWN", f'manifest tagged by "{reference}" is not found')
@@ -100,6 +102,10 @@ def _content(request: Request, data_host: str) -> Response:
         headers={**_VERSION, "Content-Type": manifest[0], "Docker-Content-Digest": name, "ETag": f'"{name}"'},
         body=manifest[1],
     )
+
+
+def _cached(repository: str) -> bool:
+    return repository.startswith(_CACHED)
 
 
 def _blob(reference: str, data_host: str) -> Response:
