@@ -69,7 +69,7 @@ class View:
         query = dns.message.from_wire(wire)
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
-        cause = self._cause(name)
+        cause = self._cause(self._owner(name))
         match cause:
             case "dns.timeout" | "dns.server-dead":
                 raise Silence
@@ -104,11 +104,12 @@ class View:
             response.set_rcode(dns.rcode.SERVFAIL)
             return response
         rcode = _RCODES.get(cause or "")
-        host = self._names.get(name)
+        host = self._names.get(self._owner(name))
         if rcode is not None or host is None:
             response.set_rcode(dns.rcode.NXDOMAIN if rcode is None else rcode)
             return self._with_soa(response, name)
         chain, address = self._resolution(host, cause)
+        chain = chain[chain.index(name) + 1 :] if name in chain else chain
         owner = name
         for target in chain:
             response.answer.append(dns.rrset.from_text(owner + ".", _TTL, "IN", "CNAME", target + "."))
@@ -116,7 +117,7 @@ class View:
         if address is None:
             response.set_rcode(dns.rcode.NXDOMAIN)
             return self._with_soa(response, owner)
-        six = self._six(address) if name in self._effects.six else None
+        six = self._six(address) if host.name in self._effects.six else None
         found = {"A": address, "AAAA": six}.get(rtype)
         if found is None:
             return self._with_soa(response, owner)
@@ -144,6 +145,11 @@ class View:
         if host.private and (self._private or self._part is Part.COMPARED):
             return link, host.private
         return (*link, *host.chain), host.public
+
+    def _owner(self, name: str) -> str:
+        """The name whose CNAME chain a name belongs to: resolvers ask for each name of a chain by itself."""
+        owners = (host.name for host in self._names.values() if name in (host.link, *host.chain))
+        return name if name in self._names else next(owners, name)
 
     def _with_soa(self, response: dns.message.Message, name: str) -> dns.message.Message:
         """A negative answer carries its zone's SOA (RFC 2308), except a filter's, which nobody signs."""

@@ -98,6 +98,11 @@ class Lab:
         return tuple(self._names)
 
     @property
+    def pki(self) -> Pki:
+        """All authorities, for programs that serve or inspect beside the lab."""
+        return self._pki
+
+    @property
     def ca_pem(self) -> str:
         """The authority behind every name that is Microsoft's or the example's."""
         return self._pki.public.pem

@@ -128,3 +128,18 @@ async def test_nonsense_does_not_stop_the_server(node):
         await reader.read()
     writer.close()
     assert found(await node.ask(at.MCR.name)) == [at.MCR.public]
+
+
+@pytest.mark.parametrize("host", [at.BLOB, at.ENTRA, at.ACR_DATA])
+async def test_a_forwarder_that_asks_for_each_name_of_a_chain_gets_to_the_same_address(node, host):
+    names = chain(await node.ask(host.name))
+    for at_name, name in enumerate(names, 1):
+        answer = await node.ask(name)
+        assert (chain(answer), found(answer)) == (names[at_name:], [host.private or host.public])
+
+
+async def test_a_name_in_a_chain_is_broken_with_the_name_that_leads_there(client_at):
+    async with Lab([parse("storage.blob.resolve=dns.privatelink-record-missing")]) as lab:
+        answer = await client_at(lab, "node/demo").ask(at.BLOB.link)
+        assert (answer.rcode(), found(answer)) == (dns.rcode.NXDOMAIN, [])
+        assert [str(rrset.name) for rrset in answer.authority] == ["privatelink.blob.core.windows.net."]
