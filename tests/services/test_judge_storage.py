@@ -37,6 +37,13 @@ def storage(make_hop, role, status, *, address="20.60.1.4", **facts):
         ("origin", 403, {"auth": "none", "error": "AuthorizationFailure"}, Status.FAIL, "storage.denied-by-network"),
         ("read", 403, {"auth": "sas", "error": "AuthorizationFailure"}, Status.FAIL, "storage.denied-by-network"),
         ("read", 403, {"auth": "sas", "error": "AuthenticationFailed"}, Status.FAIL, "storage.unauthorized"),
+        (
+            "read",
+            403,
+            {"auth": "sas", "error": "AuthorizationFailure", "error_message": "Server failed to authenticate the"},
+            Status.FAIL,
+            "storage.unauthorized",
+        ),
         ("read", 401, {"auth": "bearer", "error": "InvalidAuthenticationInfo"}, Status.FAIL, "storage.unauthorized"),
         ("read", 403, {"auth": "bearer"}, Status.FAIL, "storage.unauthorized"),
         (

@@ -57,3 +57,9 @@ def said(hop: Hop) -> str:
     if message and message != code:
         parts.append(f"({message})")
     return " ".join(part for part in parts if part)
+
+
+def admits_nobody(hop: Hop) -> bool:
+    """Storage's word for a source that its network rules do not admit, which is also Azurite's for a bad signature."""
+    message = fact(hop, "error_message").lower()
+    return status(hop) == 403 and fact(hop, "error") == "AuthorizationFailure" and "authenticate" not in message

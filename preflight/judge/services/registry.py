@@ -9,7 +9,7 @@ from collections.abc import Callable
 from preflight.judge.outcome import PASS, Outcome, fail, good, unknown
 from preflight.judge.scene import host_of
 from preflight.judge.services.network import denied
-from preflight.judge.services.reading import fact, find, header, said, status, step
+from preflight.judge.services.reading import admits_nobody, fact, find, header, said, status, step
 from preflight.model.observation import Hop, Observation
 from preflight.model.plan import Check
 
@@ -40,7 +40,7 @@ def _overloaded(hop: Hop) -> Outcome | None:
 def _denied(hop: Hop, observation: Observation) -> Outcome | None:
     if status(hop) != 403:
         return None
-    if fact(hop, "error") == "AuthorizationFailure":  # a storage account that holds layers
+    if admits_nobody(hop):  # a storage account that holds layers
         return fail(
             "storage.denied-by-network",
             f"the layer store {said(hop)}: its network rules, or a service endpoint policy on this"

@@ -6,7 +6,7 @@ common-rest-api-error-codes, sas-error-codes; which of them is a network rule: A
 
 from preflight.judge.outcome import Outcome, fail, good, unknown
 from preflight.judge.services.network import denied
-from preflight.judge.services.reading import fact, find, header, said, status, step
+from preflight.judge.services.reading import admits_nobody, fact, find, header, said, status, step
 from preflight.model.observation import Hop, Observation
 from preflight.model.plan import Check
 
@@ -57,7 +57,7 @@ def answer(_check: Check, hop: Hop, observation: Observation) -> Outcome:
     network = _by_network(hop, observation)
     if network is not None:
         return network
-    cause = _CODES.get(fact(hop, "error")) or _STATUSES.get(status(hop)) or (_BROKEN if status(hop) >= 500 else "")
+    cause = _cause(hop) or (_BROKEN if status(hop) >= 500 else "")
     if cause in (_BUSY, _BROKEN):
         return fail(cause, said(hop))
     if step(hop) == "origin":
@@ -74,10 +74,15 @@ def missing(_check: Check, role: str, observation: Observation) -> Outcome:
         return _unproven(f"{said(origin)} to a request without credentials")
     if 200 <= status(origin) < 300:
         return good("the account admits this network and these credentials; no blob is named to be read")
-    cause = _CODES.get(fact(origin, "error")) or _STATUSES.get(status(origin), "")
+    cause = _cause(origin)
     if cause in (_CREDENTIALS, "storage.key-auth-not-permitted") and fact(origin, "auth") != "service-sas":
         return fail(cause, said(origin))
     return _unproven(f"{said(origin)}, and no blob is named to be read")
+
+
+def _cause(hop: Hop) -> str:
+    """By the account's code, else by the status."""
+    return _CODES.get(fact(hop, "error")) or _STATUSES.get(status(hop), "")
 
 
 def _genuine(hop: Hop) -> bool:
@@ -87,7 +92,7 @@ def _genuine(hop: Hop) -> bool:
 
 def _by_network(hop: Hop, observation: Observation) -> Outcome | None:
     match fact(hop, "error"):
-        case "AuthorizationFailure" if status(hop) == 403 and not _was_read(hop, observation):
+        case "AuthorizationFailure" if admits_nobody(hop) and not _was_read(hop, observation):
             return fail(
                 "storage.denied-by-network",
                 f"{said(hop)}; this code is likely a network rule of the account, or public access switched off",
