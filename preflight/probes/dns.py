@@ -25,6 +25,9 @@ from preflight.probes.clock import Clock
 MAX_ADDRESSES = 64
 MAX_CHAIN = 16
 _PAYLOAD = 1_232  # EDNS buffer size that passes every usual path (DNS flag day 2020)
+TCP_AT_ONCE = 4  # connections to one server: unbound takes 10 from everybody, and cuts them early when half are in use
+_PAUSES_S = (0.05, 0.1, 0.2)
+_CUT = frozenset({errno.ECONNRESET, errno.EPIPE})
 _UNREADABLE = (dns.exception.DNSException, ValueError, struct.error, IndexError)
 
 
@@ -54,15 +57,21 @@ class _Heard:
 class _Failed(Exception):  # noqa: N818 - a result on its way out, not an error of ours
     """This transport gives no answer."""
 
-    def __init__(self, result: str, *, number: int | None = None, detail: str = "") -> None:
+    def __init__(self, result: str, *, number: int | None = None, detail: str = "", cut: bool = False) -> None:
         super().__init__(result)
         self.result = result
+        self.cut = cut or number in _CUT  # the connection ended before its answer
         self.errno = errno.errorcode.get(number, str(number)) if number is not None else None
         self.detail = detail
 
 
-async def ask(question: Question, cap: Cap, clock: Clock, *, grace_s: float) -> DnsAnswer:
-    """Asks once. `grace_s` is how long an answer may follow after something that is none."""
+async def ask(
+    question: Question, cap: Cap, clock: Clock, *, grace_s: float, lanes: asyncio.Semaphore | None = None
+) -> DnsAnswer:
+    """Asks once. `grace_s` is how long an answer may follow after something that is none.
+
+    `lanes`: what all who ask the same server share, so that it meets few TCP connections at once.
+    """
     at_ms = clock.ms()
     transport, truncated = "udp", False
     try:
@@ -70,7 +79,7 @@ async def ask(question: Question, cap: Cap, clock: Clock, *, grace_s: float) -> 
         response = await _over_udp(query, question.server, cap, grace_s)
         if response.flags & dns.flags.TC:
             transport, truncated = "tcp", True
-            response = await _over_tcp(query, question.server, cap)
+            response = await _over_tcp(query, question.server, cap, lanes or asyncio.Semaphore())
         told: dict[str, Any] = _read(response, question.rtype)
     except _Failed as failed:
         told = {"result": failed.result, "errno": failed.errno, "detail": failed.detail}
@@ -126,22 +135,40 @@ async def _over_udp(query: dns.message.Message, server: str, cap: Cap, grace_s: 
             hurry.cancel()
 
 
-async def _over_tcp(query: dns.message.Message, server: str, cap: Cap) -> dns.message.Message:
+async def _over_tcp(query: dns.message.Message, server: str, cap: Cap, lanes: asyncio.Semaphore) -> dns.message.Message:
+    """Over few connections at once, and again when one is cut: RFC 7766 6.2.2 and 6.2.4."""
+    last = _Failed("timeout", detail="no turn for a TCP connection")
+    for pause in (0.0, *_PAUSES_S):
+        try:
+            async with cap.hold():
+                await asyncio.sleep(pause)
+                async with lanes:
+                    last = _Failed("timeout", detail="no answer over TCP") if not pause else last
+                    return await _connected(query, server)
+        except TimeoutError:
+            raise last from None
+        except _Failed as failed:
+            if not failed.cut:
+                raise
+            last = failed
+    raise last
+
+
+async def _connected(query: dns.message.Message, server: str) -> dns.message.Message:
+    """The answer over a connection of its own."""
     loop = asyncio.get_running_loop()
     heard = _Heard()
     wire = query.to_wire()
     try:
         with _socket(server, socket.SOCK_STREAM, connect=False) as sock:
-            async with cap.hold():
-                host, port = names.split(server, 53)
-                await loop.sock_connect(sock, names.socket_address(host, port, socket.SOCK_STREAM)[1])
-                await loop.sock_sendall(sock, struct.pack("!H", len(wire)) + wire)
-                (length,) = struct.unpack("!H", await _exactly(sock, 2))
-                response = _parse(await _exactly(sock, length), query, heard)
-    except TimeoutError:
-        raise _silence(heard, "no answer over TCP") from None
+            host, port = names.split(server, 53)
+            await loop.sock_connect(sock, names.socket_address(host, port, socket.SOCK_STREAM)[1])
+            await loop.sock_sendall(sock, struct.pack("!H", len(wire)) + wire)
+            (length,) = struct.unpack("!H", await _exactly(sock, 2))
+            response = _parse(await _exactly(sock, length), query, heard)
     except EOFError:
-        raise _Failed("malformed", detail="the server closed the TCP connection without an answer") from None
+        detail = "the server closed the TCP connection without an answer"
+        raise _Failed("malformed", detail=detail, cut=True) from None
     except OSError as error:
         raise _Failed("error", number=error.errno, detail="over TCP") from error
     if response is None:
@@ -178,8 +205,8 @@ async def _exactly(sock: socket.socket, size: int) -> bytes:
     return bytes(received)
 
 
-def _silence(heard: _Heard, detail: str = "") -> _Failed:
-    return _Failed("malformed", detail=heard.detail) if heard.strange else _Failed("timeout", detail=detail)
+def _silence(heard: _Heard) -> _Failed:
+    return _Failed("malformed", detail=heard.detail) if heard.strange else _Failed("timeout")
 
 
 def _parse(wire: bytes, query: dns.message.Message, heard: _Heard) -> dns.message.Message | None:

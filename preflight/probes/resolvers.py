@@ -4,6 +4,7 @@ Decides only which addresses the connection uses, as the consumer would; what an
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class Resolvers:
         self._hosts_file = hosts_file
         self._lookup = lookup
         self._asking = asyncio.Semaphore(max(128, 2 * plan.limits.concurrency))
+        self._lanes: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(dns.TCP_AT_ONCE))
         self._shared: dict[str, asyncio.Task[DnsFacts]] = {}
 
     async def resolve(self, host: str, clock: Clock) -> DnsFacts:
@@ -83,7 +85,8 @@ class Resolvers:
 
         async def attempt(number: int, cap: Cap) -> DnsAnswer:
             again = msgspec.structs.replace(question, attempt=number, edns=number == 1)
-            return await dns.ask(again, cap, self.clock, grace_s=limits.second_attempt_s)
+            lanes = self._lanes[question.server]
+            return await dns.ask(again, cap, self.clock, grace_s=limits.second_attempt_s, lanes=lanes)
 
         async with self._asking:
             when = asyncio.get_running_loop().time() + limits.connect_cap_s

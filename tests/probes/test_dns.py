@@ -16,9 +16,9 @@ NAME = "service.example"
 A = {(NAME, "A"): ["203.0.113.10"]}
 
 
-async def ask(server, rtype="A", name=NAME, seconds=0.4, **changes):
+async def ask(server, rtype="A", name=NAME, seconds=0.4, lanes=None, **changes):
     question = probe.Question(name=name, rtype=rtype, server=getattr(server, "address", server), **changes)
-    return await probe.ask(question, Cap.after(seconds), Clock(), grace_s=0.1)
+    return await probe.ask(question, Cap.after(seconds), Clock(), grace_s=0.1, lanes=lanes)
 
 
 async def test_an_answer_has_chain_addresses_ttl_and_rcode():
@@ -170,6 +170,29 @@ async def test_a_tcp_server_that_closes_at_once_is_malformed():
         answer = await ask(server)
     assert (answer.result, answer.truncated) == ("malformed", True)
     assert "closed the TCP connection" in answer.detail
+
+
+async def test_a_server_with_few_tcp_slots_answers_everybody_in_the_end():
+    async with DnsServer({(NAME, "A"): ["10.0.0.1"]}) as server:
+
+        async def script(query, transport):
+            return [truncated(query)] if transport == "udp" else [server.answer(query)]
+
+        server.script, server.tcp_slots = script, 3  # fewer than we use, so that some are cut
+        lanes = asyncio.Semaphore(probe.TCP_AT_ONCE)
+        answers = await asyncio.gather(*(ask(server, seconds=5, lanes=lanes) for _ in range(40)))
+    assert {(answer.result, answer.addresses) for answer in answers} == {("answer", ("10.0.0.1",))}
+
+
+async def test_a_connection_that_is_always_cut_is_given_up_and_says_so():
+    async with DnsServer() as server:
+        server.script, server.tcp_slots = always(truncated), 0
+        answer = await ask(server, seconds=5)
+    assert (answer.result, answer.errno, answer.truncated) in {
+        ("error", "ECONNRESET", True),
+        ("malformed", None, True),
+    }
+    assert answer.duration_ms < 5000
 
 
 @pytest.mark.parametrize("name", ["a..b", "x" * 64 + ".example", "\\"])

@@ -28,6 +28,8 @@ class DnsServer:
         self.ttl = ttl
         self.script: Script | None = None
         self.tcp = True  # false: nothing listens on TCP
+        self.tcp_slots = 1000  # connections beyond are reset at once
+        self._connections = 0
         self.queries: list[tuple[str, str, str]] = []  # transport, name, type
         self.messages: list[dns.message.Message] = []
         self.address = ""
@@ -106,7 +108,10 @@ class DnsServer:
 
     async def _over_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._running.add(asyncio.current_task())
+        self._connections += 1
         try:
+            if self._connections > self.tcp_slots:
+                return
             while True:
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
                 for packet in await self.respond(await reader.readexactly(length), "tcp"):
@@ -115,6 +120,7 @@ class DnsServer:
         except (EOFError, OSError, asyncio.CancelledError):
             pass
         finally:
+            self._connections -= 1
             self._running.discard(asyncio.current_task())
             writer.transport.abort()
 
