@@ -12,6 +12,7 @@ import msgspec
 
 from bed.delays import Delay, delay
 from bed.namespaces import BedError
+from bed.parts.actions import ACTIONS as parts  # noqa: N811 - here it is a part of the table
 from bed.sni import Sni, sni
 from bed.topology import GLOBAL6
 from bed.whole import Bed
@@ -186,4 +187,5 @@ ACTIONS: dict[str, Kind] = {
     "names": Kind(Names, _names),
     "sni": Kind(Sni, sni),
     "delay": Kind(Delay, delay),
+    **{name: Kind(*row) for name, row in parts.items()},
 }

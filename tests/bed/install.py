@@ -4,25 +4,36 @@ Run before the namespace is entered: afterwards there is no network. No daemon m
 """
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from bed.namespaces import BedError
+from bed.parts import software
 
 APT = (
     "iproute2",  # namespaces, links, routes
     "nftables",  # the firewall
     "iptables",  # iptables-nft: the NFQUEUE rule of delays, which nft cannot write on every kernel
     "faketime",  # a wrong clock
+    "unbound",  # the corporate resolver
+    "dnsmasq-base",  # another one
+    "squid",  # the proxy
+    "openssl",  # its passwords
+    "haproxy",  # the SNI filter, and the front of the registries
+    "docker-registry",  # MCR and ACR
+    "util-linux",  # setpriv: a program that is not root ends with the tests too
 )
+NODE = ("nodejs", "npm")  # Azurite; whatever Node is there will do
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def install() -> None:
     """Everything there, or `BedError` that says what is missing."""
-    apt(APT)
+    apt(APT if shutil.which("node") and shutil.which("npm") else (*APT, *NODE))
+    software.install()
 
 
 def apt(packages: Sequence[str]) -> None:

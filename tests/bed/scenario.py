@@ -70,14 +70,17 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
 def scenarios() -> tuple[Scenario, ...]:
     """What is broken: scenarios.toml, then scenarios.d/*.toml, one file to a subject."""
-    files = (FOLDER / "scenarios.toml", *sorted((FOLDER / "scenarios.d").glob("*.toml")))
-    return _unique(scenario for file in files for scenario in load(file, "scenario"))
+    return _all("scenario")
 
 
 def worlds() -> tuple[Scenario, ...]:
     """Healthy worlds: nothing may be said about them. They wait for nothing, so the program's own limits stand."""
-    found = load(FOLDER / "worlds.toml", "world")
-    return tuple(replace(world, settings=merged(PATIENT, world.settings)) for world in found)
+    return tuple(replace(world, settings=merged(PATIENT, world.settings)) for world in _all("world"))
+
+
+def _all(table: str) -> tuple[Scenario, ...]:
+    files = (FOLDER / f"{table}s.toml", *sorted((FOLDER / f"{table}s.d").glob("*.toml")))
+    return _unique(scenario for file in files for scenario in load(file, table))
 
 
 def _unique(found: Iterable[Scenario]) -> tuple[Scenario, ...]:
@@ -85,7 +88,7 @@ def _unique(found: Iterable[Scenario]) -> tuple[Scenario, ...]:
     kept: dict[str, Scenario] = {}
     for scenario in found:
         if kept.setdefault(scenario.name, scenario) is not scenario:
-            raise ScenarioError(f'two files have a scenario "{scenario.name}"')
+            raise ScenarioError(f'two files have "{scenario.name}"')
     return tuple(kept.values())
 
 
