@@ -4,6 +4,8 @@
   * UsageFailure: exit 2, command line, configuration, catalogue, run file
     * Problems: several mistakes of one file, reported together
   * MissingExtra: exit 2, the installation lacks an optional part
+  * ClusterFailure: exit 3, the cluster's API could not do what a run needs; names a cause
+    * Refused: the API server answered with an error status
 """
 
 from collections.abc import Sequence
@@ -35,3 +37,21 @@ class MissingExtra(Failure):
         super().__init__(
             f"{needed_for} needs an optional part that is not installed\n  pip install 'azureml-aks-preflight[{extra}]'"
         )
+
+
+class ClusterFailure(Failure):
+    """The cluster's API did not do what was asked; `cause` is of the closed vocabulary."""
+
+    exit_code = 3
+
+    def __init__(self, cause: str, text: str) -> None:
+        self.cause, self.text = cause, text
+        super().__init__(f"{text} ({cause})")
+
+
+class Refused(ClusterFailure):
+    """The API server answered with an error; `reason` is the API's own word: "Forbidden", "AlreadyExists"."""
+
+    def __init__(self, cause: str, text: str, *, status: int, reason: str) -> None:
+        self.status, self.reason = status, reason
+        super().__init__(cause, text)

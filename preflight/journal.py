@@ -13,7 +13,7 @@ from preflight.failures import UsageFailure
 from preflight.model.journal import JOURNAL_VERSION, Begin, End, Heard, Line, Seen
 from preflight.model.observation import Observation, VantageFacts
 from preflight.model.run import Evidence
-from preflight.vantages.process import unheard
+from preflight.vantages.listener import unheard
 
 _MARK = b'{"line":"begin"'
 _ENCODER = msgspec.json.Encoder()

@@ -7,11 +7,14 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import BinaryIO
 
 import click
+import msgspec
 
 from preflight.cli import streams
+from preflight.model.plan import VantagePlan
 from preflight.vantages import agent as agents
 
 
@@ -19,7 +22,15 @@ from preflight.vantages import agent as agents
 @click.option(
     "--plan", "plan", type=click.File("rb"), required=True, metavar="FILE|-", help="A plan of one vantage, as JSON."
 )
-def agent(plan: BinaryIO) -> None:
+@click.option("--vantage", metavar="NAME", help="Speak as this vantage; one plan then serves every pod of a kind.")
+@click.option(
+    "--summary",
+    "summary_out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Leave a small summary there at the end: a pod's termination message.",
+)
+def agent(plan: BinaryIO, vantage: str | None, summary_out: Path | None) -> None:
     """Run a plan here and print JSON lines.
 
     Used inside pods. The plan comes as a file, secrets as environment variables
@@ -28,14 +39,15 @@ def agent(plan: BinaryIO) -> None:
     fail: judging happens where the lines are read.
     """
     text = plan.read(agents.MAX_PLAN + 1)
-    asyncio.run(_speak(text, plan.name))
+    part = agents.read_plan(text, "stdin" if plan.name in {"-", "<stdin>"} else plan.name)
+    asyncio.run(_speak(msgspec.structs.replace(part, vantage=vantage or part.vantage), summary_out))
 
 
-async def _speak(text: bytes, source: str) -> None:
-    part = agents.read_plan(text, "stdin" if source in {"-", "<stdin>"} else source)
+async def _speak(part: VantagePlan, summary_out: Path | None) -> None:
     secrets = agents.secrets_from(os.environ)
     loop = asyncio.get_running_loop()
-    task = asyncio.create_task(agents.speak(part, secrets, lambda line: _write(line, task.cancel)))
+    leave = _leave_in(summary_out)
+    task = asyncio.create_task(agents.speak(part, secrets, lambda line: _write(line, task.cancel), leave))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
     with suppress(asyncio.CancelledError), _listened(loop, task.cancel):  # what was seen so far has been written
@@ -56,6 +68,19 @@ def _listened(loop: asyncio.AbstractEventLoop, stop: Callable[[], object]) -> It
         yield
     finally:
         loop.remove_reader(1)
+
+
+def _leave_in(path: Path | None) -> Callable[[bytes], None] | None:
+    """Best effort: the lines on stdout are the first channel, and a file that cannot be written costs the second."""
+
+    def leave(summary: bytes) -> None:
+        assert path is not None
+        try:
+            path.write_bytes(summary)
+        except OSError as error:
+            click.echo(f"--summary {path}: {error.strerror}", err=True)
+
+    return leave if path is not None else None
 
 
 def _write(line: bytes, stop: Callable[[], object]) -> None:

@@ -27,6 +27,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool = False
     banner: str = ""
     quiet: bool = False
+    run_id: str = ""  # empty: a new one
     detours: dict[str, Detour] = {}  # vantage -> mapping, for the embedded Azure
 
 
@@ -58,7 +59,7 @@ async def conducted(
     kept: journal.Journal,
 ) -> Evidence:
     """Run the plan; `interrupted` is set in the evidence when a signal ended it early."""
-    run_id = new_run_id()
+    run_id = how.run_id or new_run_id()
     parts = {
         name: plans.vantage_plan(plan, environment, name, run_id=run_id, mapping=how.detours.get(name))
         for name in plan.vantages

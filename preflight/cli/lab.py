@@ -45,6 +45,13 @@ def _control(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., 
 
 @lab.command()
 @click.option("--network", "cidrs", multiple=True, metavar="CIDR", help="Address range to answer for; may be repeated.")
+@click.option(
+    "--view",
+    "views",
+    multiple=True,
+    metavar="CIDR=VANTAGE",
+    help="Whose network this is, for faults at one vantage: 10.0.1.0/24=node/user1; may be repeated.",
+)
 @click.option("--dns", metavar="ADDRESS", help="Where the DNS server listens, port 53.")
 @click.option("--assign", is_flag=True, help="Make the ranges local here first (ip route add local).")
 @click.option("--fault", "faults", multiple=True, metavar="REQUIREMENT=CAUSE[@VANTAGE]", help="Break this on purpose.")
@@ -53,6 +60,7 @@ def _control(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., 
 def serve(
     *,
     cidrs: tuple[str, ...],
+    views: tuple[str, ...],
     dns: str | None,
     faults: tuple[str, ...],
     environment_out: Path,
@@ -61,14 +69,11 @@ def serve(
     control: Path | None,
 ) -> None:
     """Serve until Ctrl-C. Prints the credentials that the environment names."""
-    from preflight.lab import control as switch  # noqa: PLC0415 - keeps --help quick
-    from preflight.lab.faults import parse  # noqa: PLC0415
-    from preflight.lab.network import Network  # noqa: PLC0415
+    from preflight.lab.faults import parse  # noqa: PLC0415 - keeps --help quick
+    from preflight.lab.network import network as made  # noqa: PLC0415
 
-    given = {"cidrs": cidrs or None, "dns": dns, "assign": assign}
-    network = Network(**{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
-    broken = [parse(text) for text in faults]
-    switch.check(broken, running=False)
+    network = made(cidrs, dns, views, assign=assign)
+    broken = [parse(text, network.vantages) for text in faults]
     asyncio.run(_serve(network, broken, environment_out, ca_out, control))
 
 
@@ -80,7 +85,9 @@ async def _serve(
 
     stopped = until_stopped()
     async with contextlib.AsyncExitStack() as stack:
-        running = await stack.enter_async_context(Lab(faults=faults, network=network))
+        lab = Lab(faults=faults, network=network)
+        lab.check(faults, running=False)
+        running = await stack.enter_async_context(lab)
         if control is not None:
             await stack.enter_async_context(listening(running, control))
         written = running.write_environment(environment_out.parent)

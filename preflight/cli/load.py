@@ -10,7 +10,7 @@ from preflight import catalogue as catalogues
 from preflight import environment as environments
 from preflight import plan as plans
 from preflight.cli.options import KINDS, Selection
-from preflight.failures import UsageFailure
+from preflight.failures import ClusterFailure, UsageFailure
 from preflight.model.catalogue import Catalogue
 from preflight.model.environment import Environment
 from preflight.model.plan import Plan
@@ -19,18 +19,25 @@ from preflight.strict import nearest, shown
 
 BY_CHOICE: Final = "vantage left out"
 _NO_CLUSTER: Final = (
-    "no cluster vantage in this version: run on a node or a host of its subnet with --stand-in,"
+    "no cluster was named: give --kubeconfig, run on a node or a host of its subnet with --stand-in,"
     " or leave it out with --vantage workstation"
 )
-NO_CLUSTER: Final = ("vantage.not-run", _NO_CLUSTER)
+NO_CLUSTER: Final[tuple[str | None, str]] = ("vantage.not-run", _NO_CLUSTER)
 
 
 class Vantages(msgspec.Struct, frozen=True, kw_only=True):
-    """Which run, which were left out by choice, which cannot run."""
+    """Which run, which were left out by choice, which cannot run (no cause: it does not apply there)."""
 
     names: tuple[str, ...]
     left_out: dict[VantageKind, str] = {}
-    unavailable: dict[str, tuple[str, str]] = {}
+    unavailable: dict[str, tuple[str | None, str]] = {}
+
+
+class Inside(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look at the cluster found: vantages that can run there, and kinds or names that cannot."""
+
+    names: tuple[str, ...] = ()
+    unavailable: dict[str, tuple[str | None, str]] = {}
 
 
 def everything(
@@ -75,19 +82,29 @@ def stand_in(text: str | None) -> tuple[VantageKind, ...]:
     return kinds(text, "--stand-in", ("node", "pod")) if text else ()
 
 
-def choose_vantages(text: str | None) -> Vantages:
-    """`--vantage`: the workstation is the only vantage that runs from here; the others decide and cannot run."""
-    wanted = kinds(text, "--vantage") if text else tuple(VantageKind)
+def wanted_kinds(text: str | None) -> tuple[VantageKind, ...]:
+    """`--vantage`; all without it. Raises `UsageFailure`."""
+    return kinds(text, "--vantage") if text else tuple(VantageKind)
+
+
+def choose_vantages(text: str | None, inside: Inside | None = None) -> Vantages:
+    """`--vantage`, and what the cluster offers of it; None when no cluster was named."""
+    wanted = wanted_kinds(text)
+    alone = {kind.value: NO_CLUSTER for kind in wanted if kind is not VantageKind.WORKSTATION}
+    here = tuple(kind.value for kind in wanted if kind is VantageKind.WORKSTATION)
     return Vantages(
-        names=tuple(kind.value for kind in wanted if kind is VantageKind.WORKSTATION),
+        names=(*here, *(inside.names if inside is not None else ())),
         left_out={kind: BY_CHOICE for kind in VantageKind if kind not in wanted},
-        unavailable={kind.value: NO_CLUSTER for kind in wanted if kind is not VantageKind.WORKSTATION},
+        unavailable=dict(alone if inside is None else inside.unavailable),
     )
 
 
-def plan(catalogue: Catalogue, env: Environment, chosen: Selection) -> Plan:
-    """The plan of a run from here. Raises `UsageFailure`."""
-    vantages = choose_vantages(chosen.vantage)
+def plan(catalogue: Catalogue, env: Environment, chosen: Selection, inside: Inside | None = None) -> Plan:
+    """The plan of a run from here. Raises `UsageFailure`, or `ClusterFailure` when only a cluster was to be asked."""
+    vantages = choose_vantages(chosen.vantage, inside)
+    if not vantages.names and inside is not None and vantages.unavailable:
+        cause, reason = next(iter(vantages.unavailable.values()))
+        raise ClusterFailure(cause or "vantage.not-run", f"--vantage {chosen.vantage}: nothing can run: {reason}")
     if not vantages.names:
         raise UsageFailure(
             f"--vantage {chosen.vantage}: {_NO_CLUSTER}\n  add it: --vantage workstation,{chosen.vantage}"

@@ -23,6 +23,11 @@ _COMMANDS = {
     "explain": ("preflight.cli.explain", "Explain a cause, offline."),
     "checks": ("preflight.cli.checks", "List, show and validate the catalogue."),
     "lab": ("preflight.cli.lab", "Serve the embedded Azure on real addresses."),
+    "image": ("preflight.cli.image", "Show the probes' image and how to bring it into your registry."),
+    "rbac": ("preflight.cli.rbac", "Print the rights that a run in a cluster needs."),
+    "manifests": ("preflight.cli.manifests", "Print a run in a cluster as YAML, for Git."),
+    "collect": ("preflight.cli.collect", "Report what probes found that somebody else started."),
+    "clean": ("preflight.cli.clean", "Remove what runs have left in a cluster."),
     "agent": ("preflight.cli.agent", "Run a plan here and print JSON lines (used in pods)."),
 }
 

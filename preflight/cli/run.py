@@ -5,13 +5,14 @@ from pathlib import Path
 
 import click
 
-from preflight.cli import load, options, output
+from preflight.cli import cluster_options, load, options, output
 from preflight.render.formats import Format
 
 
 @click.command()
 @options.config
 @options.selection
+@cluster_options.options
 @options.limits
 @output.options
 @click.option("--strict", is_flag=True, help="Warnings exit with 4 instead of 0.")
@@ -23,6 +24,7 @@ def run(
     checks: tuple[Path, ...],
     sets: tuple[str, ...],
     chosen: options.Selection,
+    cluster: cluster_options.Options,
     wanted: tuple[Format, ...],
     out: str,
     verbose: bool,
@@ -31,17 +33,18 @@ def run(
 ) -> None:
     """Check every requirement and report.
 
+    With --kubeconfig also from the node and the pod network of every pool: probes run
+    there as Jobs, and everything that was created is removed again.
+
     The exit code is the verdict: 0 passed, 1 a required check failed, 3 could not
     test, 4 warnings under --strict, 2 usage or configuration, 130 interrupted.
     """
     from preflight import environment as environments  # noqa: PLC0415 - keeps --help quick
-    from preflight.cli.conduct import Circumstances, conducted, gate  # noqa: PLC0415
-    from preflight.vantages.workstation import workstation  # noqa: PLC0415
+    from preflight.cli.conduct import Circumstances, gate  # noqa: PLC0415
+    from preflight.cli.inside import observer  # noqa: PLC0415
 
     report = output.Output(wanted, out, verbose=verbose, short=short)
     catalogue, environment = load.everything(config, checks, sets, os.environ)
-    plan = load.plan(catalogue, environment, chosen)
     secrets = environments.read_secrets(environment, os.environ)
     how = Circumstances(strict=strict)
-    runs = {"workstation": workstation}
-    ctx.exit(gate(report, lambda journal: conducted(plan, environment, runs, secrets, how, kept=journal)))
+    ctx.exit(gate(report, observer(catalogue, environment, chosen, secrets, how, options=cluster)))

@@ -110,6 +110,8 @@ def contradicts(view: View) -> tuple[str, ...]:
 
 def candidates(view: View) -> tuple[Candidate, ...]:
     """Possible places, most likely first; empty for causes whose place the cause itself names."""
+    if view.cause in _ALIKE:
+        return candidates(msgspec.structs.replace(view, cause=_ALIKE[view.cause]))
     if view.cause.startswith("dns."):
         return _dns(view)
     if view.cause in BY_NAME:
@@ -181,6 +183,23 @@ def _dns(view: View) -> tuple[Candidate, ...]:
         return (suspects.DNS_PATH, suspects.FORWARDER)
     return ()
 
+
+# A node that pulls an image meets the same devices as a probe that connects; so does the workstation's own client.
+_ALIKE: dict[str, str] = {
+    "pull.proxy-failing": "proxy.failed",
+    "pull.wrong-name": "tls.wrong-name",
+    "pull.not-tls": "tls.not-tls",
+    "pull.tls-refused": "tls.alert",
+    "pull.tls-timeout": "tls.timeout",
+    "pull.refused": "tcp.refused",
+    "pull.unreachable": "route.unreachable",
+    "pull.timeout": "tcp.timeout",
+    "pull.reset": "http.reset",
+    "pull.layer-broken": "http.reset",
+    "pull.no-answer": "http.timeout",
+    "kube.unreachable": "tcp.timeout",
+    "kube.api-lost": "tcp.timeout",
+}
 
 _POD_ONLY: dict[str, tuple[Candidate, ...]] = {
     "tls.untrusted": (suspects.IMAGE_TRUST,),

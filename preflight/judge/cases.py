@@ -8,10 +8,11 @@ from preflight.judge.answers import Kind, by_server
 from preflight.judge.blockpages import device_in
 from preflight.judge.intercepted import device_of, issuer_of
 from preflight.judge.scene import host_of, is_literal, number, port_of
+from preflight.model.causes import CAUSES
 from preflight.model.observation import DnsFacts, Hop, Observation, VantageFacts
 from preflight.model.plan import Check
 from preflight.model.run import Evidence, Verdict
-from preflight.model.vocabulary import Status
+from preflight.model.vocabulary import Phase, Severity, Status
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +53,38 @@ def cases(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> list[Case]:
     seen = {(observation.vantage, observation.task): observation for observation in evidence.observations}
     facts = {fact.vantage: fact for fact in evidence.vantages}
     troubled = (Status.FAIL, Status.WARN, Status.UNKNOWN)
-    return [
+    found = [
         _case(verdict, verdict.cause, checks.get(verdict.check), seen.get((verdict.vantage, verdict.task or "")), facts)
         for verdict in verdicts
         if verdict.decides and verdict.cause is not None and verdict.status in troubled
     ]
+    told = {(case.vantage, case.cause) for case in found}
+    return found + [_of_place(fact) for fact in evidence.vantages if _is_news(fact, told)]
+
+
+def _is_news(fact: VantageFacts, told: set[tuple[str, str]]) -> bool:
+    """Whether a place that was observed in full has a trouble of its own, which no verdict speaks of."""
+    return fact.complete and fact.error_cause in CAUSES and (fact.vantage, fact.error_cause) not in told
+
+
+def _of_place(fact: VantageFacts) -> Case:
+    """A trouble of the place itself: it warns, and belongs to no requirement."""
+    cause = fact.error_cause or ""
+    verdict = Verdict(
+        check="",
+        requirement="",
+        title="",
+        phase=Phase.ROUTER_INSTALL,
+        severity=Severity.RECOMMENDED,
+        vantage=fact.vantage,
+        target="",
+        status=Status.WARN,
+        decides=True,
+        cause=cause,
+        owner=CAUSES[cause].owner,
+        reason=fact.error or "",
+    )
+    return Case(verdict=verdict, cause=cause, host="")
 
 
 def _case(

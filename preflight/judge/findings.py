@@ -69,7 +69,7 @@ def _finding(number: str, group: Group, evidence: Evidence, verdicts: tuple[Verd
         settle=_settle(group, view) if sure is not Confidence.PROVEN else "",
         candidates=_candidates(group, view, sure),
         queries=_queries(group, view),
-        verify=_verify(group, verdicts, evidence.plan.stand_in),
+        verify=_verify(group, verdicts, evidence),
         checks=group.checks,
         targets=tuple(dict.fromkeys(case.verdict.target for case in group.cases if case.verdict.target)),
         vantages=group.vantages,
@@ -230,14 +230,30 @@ _LOGS: dict[str, Callable[[queries.Traffic], tuple[Query, ...]]] = {
 }
 
 
-def _verify(group: Group, verdicts: tuple[Verdict, ...], stand_in: tuple[str, ...]) -> str:
+def _verify(group: Group, verdicts: tuple[Verdict, ...], evidence: Evidence) -> str:
     """The narrowest run that shows that it is fixed."""
     ids = set(group.checks)
     wanted = [verdict for verdict in verdicts if verdict.check in ids]
     only = " ".join(f"--only {shlex.quote(name)}" for name in dict.fromkeys(v.requirement for v in wanted))
     kinds = dict.fromkeys(v.vantage.partition("/")[0] for v in wanted if v.vantage)
-    elsewhere = tuple(kind for kind in kinds if kind != VantageKind.WORKSTATION) or stand_in
+    inside = _inside(group, evidence)
+    if inside:
+        return f"preflight run {only} {inside}".replace("  ", " ")
+    elsewhere = tuple(kind for kind in kinds if kind != VantageKind.WORKSTATION) or evidence.plan.stand_in
     where = f" --vantage {','.join(dict.fromkeys((VantageKind.WORKSTATION.value, *elsewhere)))}"
-    # This version runs on one host; for a node or a pod that is a host of their subnet.
+    # Without a cluster the run is of one host; for a node or a pod that is a host of their subnet.
     instead = f" --stand-in {','.join(elsewhere)}" if elsewhere else ""
     return f"preflight run {only}{where}{instead}"
+
+
+def _inside(group: Group, evidence: Evidence) -> str:
+    """The options that go to the same places in the cluster; "" when the run was not in one."""
+    probed = {fact.vantage for fact in evidence.vantages if fact.place}
+    names = [vantage.split("/") for vantage in group.vantages if vantage in probed]
+    if not names:
+        return ""
+    kinds = ",".join(dict.fromkeys(kind for kind, *_ in names))
+    pools = " ".join(
+        f"--pool {shlex.quote(pool)}" for pool in dict.fromkeys(name[1] for name in names if len(name) > 1)
+    )
+    return f"--kubeconfig FILE --vantage {kinds} {pools}"

@@ -39,6 +39,17 @@ _BY_PLACES = {
     "http.stalled",
 }
 _BY_VANTAGE = {"clock.wrong", "dns.no-resolver", "vantage.not-run", "vantage.incomplete"}
+_OF_PROBES = ("pull.", "pod.")
+_OF_CLUSTER = {
+    "kube.no-usable-node",
+    "kube.forbidden",
+    "kube.login-refused",
+    "kube.unreachable",
+    "kube.api-lost",
+    "kube.log-channel-broken",
+    "kube.rejected",
+    "kube.namespace-gone",
+}
 _ALONE = {"dns.sinkhole", "check.deadline", "check.interrupted", "preflight.internal", "path.firewall-resolved-public"}
 
 
@@ -113,4 +124,6 @@ def _key(case: Case, places: dict[tuple[str, str], set[str]]) -> Hashable:
         return cause, case.issuer
     if cause == "http.block-page" and case.device:
         return cause, case.device
-    return cause if cause in _ALONE else (cause, case.host)
+    if cause.startswith(_OF_PROBES) or cause in _OF_CLUSTER or cause in _ALONE:
+        return cause
+    return cause, case.host

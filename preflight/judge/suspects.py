@@ -138,7 +138,18 @@ CONTENT = Candidate(
     because="the connection and TLS were fine",
     settle="the device's threat or content log at that time",
 )
+KONNECTIVITY = Candidate(
+    what="firewall or TLS inspection between the nodes and the API server, which breaks konnectivity's tunnel",
+    because="the API server reaches kubelets through a tunnel that agents on the nodes open to it",
+    settle="the log of kube-system's konnectivity-agent; does kubectl logs fail for every pod of the node?",
+)
+KUBELET_PORT = Candidate(
+    what="rule that drops TCP 10250 towards the node (NSG, NetworkPolicy for host endpoints, local firewall)",
+    because="only logs fail, and the watch, which the kubelet feeds itself, goes on",
+    settle="TCP 10250 from the API server or the konnectivity server to the node",
+)
 OTHERS: dict[str, tuple[Candidate, ...]] = {
+    "kube.log-channel-broken": (KONNECTIVITY, KUBELET_PORT),
     "tls.timeout": (
         Candidate(
             what="firewall that answers TCP itself and drops the handshake",

@@ -7,15 +7,14 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import msgspec
 
 from preflight.failures import UsageFailure
 from preflight.lab.embedded import Lab
-from preflight.lab.faults import Fault, parse
-from preflight.lab.network import unproducible
+from preflight.lab.faults import parse
 
 _MAX_LINE = 64 * 1024
 _PATIENCE_S = 10.0  # for an answer: listeners are opened and closed meanwhile
@@ -34,14 +33,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     faults: tuple[str, ...] = ()
     error: str | None = None
-
-
-def check(faults: Sequence[Fault], *, running: bool) -> None:
-    """Raise UsageFailure for what a lab on real addresses cannot produce, or not any more once it runs."""
-    for fault in faults:
-        why = unproducible(fault, running=running)
-        if why is not None:
-            raise UsageFailure(f"{fault}: {why}")
 
 
 @contextlib.asynccontextmanager
@@ -101,8 +92,8 @@ def _conversation(lab: Lab) -> Callable[[asyncio.StreamReader, asyncio.StreamWri
 async def _obey(lab: Lab, line: bytes) -> Answer:
     try:
         request = msgspec.json.decode(line, type=Request)
-        faults = [parse(text) for text in request.add]
-        check(faults, running=True)
+        faults = [parse(text, lab.vantages) for text in request.add]
+        lab.check(faults, running=True)
     except (UsageFailure, msgspec.DecodeError) as error:
         return Answer(error=str(error), faults=_texts(lab))
     kept = () if request.clear else lab.faults

@@ -58,10 +58,17 @@ class View:
     """What one resolver answers to a vantage; `six` gives the IPv6 address that goes with a public one."""
 
     def __init__(
-        self, vantage: str, effects: Effects, names: Mapping[str, at.Host], *, part: Part = Part.FIRST, six: Six
+        self,
+        vantage: str,
+        effects: Effects,
+        names: Mapping[str, at.Host],
+        *,
+        part: Part = Part.FIRST,
+        six: Six,
+        moves: Mapping[str, str] = {},
     ) -> None:
         self._vantage, self._effects, self._names = vantage, effects, names
-        self._part, self._six = part, six
+        self._part, self._six, self._moves = part, six, moves
         self._private = vantage.partition("/")[0] in at.INSIDE
 
     def respond(self, wire: bytes, *, tcp: bool) -> bytes:
@@ -131,9 +138,9 @@ class View:
             case "dns.sinkhole":
                 return (), at.SINKHOLE
             case "endpoint.wrong-address":
-                return (), at.STALE_ADDRESS
+                return (), self._moves.get(at.STALE_ADDRESS, at.STALE_ADDRESS)
             case "dns.private-when-public-expected":
-                return (), at.SPLIT_ADDRESS
+                return (), self._moves.get(at.SPLIT_ADDRESS, at.SPLIT_ADDRESS)
             case "dns.public-when-private-expected":
                 return host.chain, host.public
             case "dns.privatelink-record-missing":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from preflight.failures import UsageFailure
 from preflight.lab import deployment as at
 from preflight.lab import environment
 from preflight.lab.dns import DnsServer, Part, View
@@ -14,7 +15,7 @@ from preflight.lab.faults import VANTAGES, Fault
 from preflight.lab.front import Front
 from preflight.lab.listener import Listener, Serve, State
 from preflight.lab.naming import Naming
-from preflight.lab.network import Network
+from preflight.lab.network import Network, unproducible
 from preflight.lab.pki import Pki
 from preflight.lab.proxy import Proxy
 from preflight.lab.script import Answer, Script
@@ -39,6 +40,11 @@ def _no_six(_address: str | None) -> None:
     return None
 
 
+def _pools(vantages: Sequence[str]) -> tuple[str, ...]:
+    """`demo` of node/demo and pod/demo."""
+    return tuple(dict.fromkeys(pool for name in vantages if (pool := name.partition("/")[2])))
+
+
 class Lab:
     """`async with Lab() as lab`: on loopback ports, or on the real addresses of a `Network` inside a namespace."""
 
@@ -46,8 +52,9 @@ class Lab:
         self, faults: Sequence[Fault] = (), vantages: Sequence[str] = VANTAGES, network: Network | None = None
     ) -> None:
         self._effects, self._script = Effects(faults), Script()
-        self._names = dict(at.BY_NAME)
-        self._vantages, self._network = tuple(vantages), network
+        self._vantages, self._network = (network.vantages if network else tuple(vantages)), network
+        self._hosts_here = {name: network.moved(host) if network else host for name, host in at.BY_NAME.items()}
+        self._names = self._hosts_here
         self._listeners: dict[tuple[str, str, int], Listener] = {}  # (vantage, address, port) as clients know them
         self._hosts: dict[tuple[str, str, int], at.Host] = {}
         self._resolvers: dict[str, list[DnsServer]] = {vantage: [] for vantage in self._vantages}
@@ -90,7 +97,19 @@ class Lab:
     def rename(self, pairs: Iterable[tuple[str, str]]) -> None:
         """The same deployment under other names. Its preflight.toml keeps the usual ones, and so do faults."""
         self._effects.naming = Naming(pairs=tuple(pairs))
-        self._names = self._effects.naming.hosts(at.BY_NAME)
+        self._names = self._effects.naming.hosts(self._hosts_here)
+
+    @property
+    def vantages(self) -> tuple[str, ...]:
+        """The places that faults can strike one by one."""
+        return self._vantages
+
+    def check(self, faults: Sequence[Fault], *, running: bool) -> None:
+        """Raise UsageFailure for what cannot be produced here, or not any more once it runs."""
+        for fault in faults:
+            why = unproducible(fault, self._network, running=running)
+            if why is not None:
+                raise UsageFailure(f"{fault}: {why}")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -129,6 +148,9 @@ class Lab:
             proxied=[name.partition("/")[0] for name in self._vantages if self._effects.proxied(name)],
             not_given=self._effects.not_given,
             mapping=self.mappings.get("workstation", Mapping()),
+            endpoint=self._hosts_here[at.ENDPOINT.name].public or "",
+            private=self._network is not None and self._network.private,
+            pools=_pools(self._vantages),
         )
         return environment.write(folder, circumstances, ca_pem=self.ca_pem, cluster_ca_pem=self.cluster_ca_pem)
 
@@ -137,7 +159,7 @@ class Lab:
         return self._vantages if self._network is None else (self._network.default,)
 
     async def _start(self, vantage: str, stack: contextlib.AsyncExitStack) -> None:
-        for host in at.HOSTS:
+        for host in self._hosts_here.values():
             for address in self._addresses(host):
                 self._listen(vantage, host, address, stack)
         await self._resolve(vantage, stack)
@@ -157,7 +179,8 @@ class Lab:
         whose = self._network.vantage if self._network else _always(vantage)
         if host.role is at.Role.PROXY:
             return Proxy(whose, self._effects, lambda name, port: self._place(vantage, name, port)).serve
-        return Front(host, address, whose, self._pki, self._effects).serve
+        real = self._network is not None and bool(self._network.moves)
+        return Front(host, address, whose, self._pki, self._effects, real_sources=real).serve
 
     def _place(self, vantage: str, name: str, port: int) -> tuple[str, int] | None:
         """Where the proxy connects to for a name: it stands inside the network and resolves as that does."""
@@ -184,9 +207,10 @@ class Lab:
         self, address: str, port: int, whose: Whose, part: Part, stack: contextlib.AsyncExitStack
     ) -> DnsServer:
         six = self._network.six if self._network else _no_six
+        moves = self._network.moves if self._network else {}
 
         def view(client: str) -> View:
-            return View(whose(client), self._effects, self._names, part=part, six=six)
+            return View(whose(client), self._effects, self._names, part=part, six=six, moves=moves)
 
         server = DnsServer(address, port, view, self._script)
         stack.push_async_callback(server.close)
@@ -197,7 +221,7 @@ class Lab:
         """Bring every listener into the state that the active faults ask for."""
         for (vantage, _address, _port), listener, host in self._all():
             cause = self._effects.at(vantage, host.name, Layer.TCP) or ""
-            refusing = host is at.PROXY and self._effects.any(vantage, "proxy.unreachable")
+            refusing = host.role is at.Role.PROXY and self._effects.any(vantage, "proxy.unreachable")
             await listener.enter(State.REFUSING if refusing else _STATES.get(cause, State.SERVING))
 
     def _all(self) -> Iterator[tuple[tuple[str, str, int], Listener, at.Host]]:

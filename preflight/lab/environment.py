@@ -24,13 +24,17 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     proxied: Sequence[str] = ()  # kinds of vantages behind the proxy
     not_given: frozenset[str] = frozenset()  # secrets, and "api_server.ca_file"
     mapping: Mapping = Mapping()  # of the workstation; empty where the real addresses answer
+    endpoint: str = at.ENDPOINT.public or ""
+    private: bool = False  # every address is private: nothing public can be expected
+    pools: Sequence[str] = (at.NODE_POOL,)
 
 
 def text(circumstances: Circumstances) -> str:
     """preflight.toml."""
     missing = circumstances.not_given
     tables = (
-        _main(circumstances), _services(missing), _proxy(circumstances.proxied), _credentials(missing), _dependencies(),
+        _main(circumstances), _services(missing, circumstances),
+        _pools(circumstances.pools), _proxy(circumstances.proxied), _credentials(missing), _dependencies(),
         _limits(), _mapping(circumstances.mapping),
     )  # fmt: skip
     return "\n\n".join(table for table in tables if table) + "\n"
@@ -58,12 +62,14 @@ ca_file = "{CA_FILE}"
 resolvers = {_array(circumstances.resolvers)}"""
 
 
-def _services(not_given: frozenset[str]) -> str:
+def _services(not_given: frozenset[str], circumstances: Circumstances) -> str:
     authority = "" if "api_server.ca_file" in not_given else f'\nca_file = "{CLUSTER_CA_FILE}"'
+    # Behind API Server VNet Integration both kinds of address are right.
+    access, workspace = ("vnet-integrated", "any") if circumstances.private else ("public", "public")
     return f"""\
 [api_server]
 fqdn = "{at.API_SERVER.name}"
-access = "public"{authority}
+access = "{access}"{authority}
 
 [registry]
 name = "{at.REGISTRY}"
@@ -87,15 +93,16 @@ id = "{at.WORKSPACE_ID}"
 region = "{at.REGION}"
 tenant = "{at.TENANT}"
 client_id = "{at.CLIENT_ID}"
-link = "public"
+link = "{workspace}"
 
 [endpoint]
 domain = "{at.ENDPOINT.name}"
-address = "{at.ENDPOINT.public}"
-path = "{at.ENDPOINT_PATH}"
+address = "{circumstances.endpoint}"
+path = "{at.ENDPOINT_PATH}\""""
 
-[[pool]]
-name = "{at.NODE_POOL}\""""
+
+def _pools(names: Sequence[str]) -> str:
+    return "\n\n".join(f'[[pool]]\nname = "{name}"' for name in names)
 
 
 def _proxy(kinds: Sequence[str]) -> str:

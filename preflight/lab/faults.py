@@ -9,7 +9,6 @@ from preflight.failures import UsageFailure
 from preflight.lab.sites import SITES, Site, fails
 
 VANTAGES = ("workstation", "node/demo", "pod/demo")
-_KINDS = tuple(name.partition("/")[0] for name in VANTAGES)
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +41,8 @@ FAULTS: tuple[Fault, ...] = _every(SITES)
 _KNOWN = {(fault.requirement, fault.cause): fault for fault in FAULTS}
 
 
-def parse(text: str) -> Fault:
-    """`REQUIREMENT=CAUSE[@VANTAGE]`; raises UsageFailure that says what would be right."""
+def parse(text: str, vantages: Sequence[str] = VANTAGES) -> Fault:
+    """`REQUIREMENT=CAUSE[@VANTAGE]`, at one of these or a kind of them; raises UsageFailure that says what is right."""
     left, equals, place = text.partition("@")[0].partition("="), "=" in text, text.partition("@")[2]
     requirement, cause = left[0].strip(), left[2].strip()
     if not equals or not requirement or not cause:
@@ -55,16 +54,17 @@ def parse(text: str) -> Fault:
         raise UsageFailure(
             f"--fault {text}: {_unknown(requirement, cause)}\n  see `preflight demo --list-faults --all`"
         )
-    return msgspec.structs.replace(_KNOWN[requirement, cause], vantage=_vantage(text, place.strip()))
+    return msgspec.structs.replace(_KNOWN[requirement, cause], vantage=_vantage(text, place.strip(), vantages))
 
 
-def _vantage(text: str, place: str) -> str | None:
+def _vantage(text: str, place: str, vantages: Sequence[str]) -> str | None:
     if not place and "@" not in text:
         return None
-    if place not in (*VANTAGES, *_KINDS):
+    kinds = tuple(dict.fromkeys(name.partition("/")[0] for name in vantages))
+    if place not in (*vantages, *kinds):
         raise UsageFailure(
-            f'--fault {text}: there is no vantage "{place}" in the demo\n'
-            f"  give one of {', '.join(VANTAGES)}, or a kind: {', '.join(_KINDS)}"
+            f'--fault {text}: there is no vantage "{place}" here\n'
+            f"  give one of {', '.join(vantages)}, or a kind: {', '.join(kinds)}"
         )
     return place
 

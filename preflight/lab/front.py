@@ -32,8 +32,18 @@ _LEAVES = {
 class Front:
     """Serves connections to one host; `vantage` says from a client's address which vantage it is."""
 
-    def __init__(self, host: at.Host, address: str, vantage: Callable[[str], str], pki: Pki, effects: Effects) -> None:
+    def __init__(
+        self,
+        host: at.Host,
+        address: str,
+        vantage: Callable[[str], str],
+        pki: Pki,
+        effects: Effects,
+        *,
+        real_sources: bool = False,
+    ) -> None:
         self._host, self._vantage, self._pki, self._effects = host, vantage, pki, effects
+        self._real_sources = real_sources  # services then report the address that they see
         self._inside = address == host.private or address.startswith("10.")
 
     async def serve(self, connection: socket.socket) -> None:
@@ -42,7 +52,8 @@ class Front:
         if not self._host.tls:
             await _hold(raw)
             return
-        vantage = self._vantage(connection.getpeername()[0])
+        client = connection.getpeername()[0]
+        vantage = self._vantage(client)
         await raw.peek()
         cause = self._effects.at(vantage, self._host.name, Layer.TLS) or ""
         if cause in _CUTS:
@@ -54,10 +65,10 @@ class Front:
         name = self._effects.naming.renamed(self._host.name)
         tls = Tls(raw, self._pki.context(name, leaf, cluster=cluster, alpn=alpn))
         await tls.handshake()
-        await self._http(tls, raw, vantage)
+        usual = at.source(vantage) if self._inside else at.EGRESS
+        await self._http(tls, raw, vantage, client if self._real_sources else usual)
 
-    async def _http(self, stream: Stream, raw: Socket, vantage: str) -> None:
-        source = at.source(vantage) if self._inside else at.EGRESS
+    async def _http(self, stream: Stream, raw: Socket, vantage: str, source: str) -> None:
         async for request in requests(stream, source):
             kind = "signed" if request.authorized else "anonymous"
             step = f"{kind} {request.method} {request.target}"

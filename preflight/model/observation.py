@@ -195,6 +195,7 @@ class VantageFacts(msgspec.Struct, frozen=True, kw_only=True):
     vantage: str
     tool_version: str
     host: str = ""
+    place: str = ""  # in a cluster: node, pool and image of the probe
     platform: str = ""
     resolver: ResolverFacts
     proxies: dict[str, str] = {}  # "https_proxy" -> URL without credentials, "no_proxy" -> text

@@ -18,7 +18,7 @@ def build(
     *,
     vantages: Sequence[str],
     left_out: Mapping[VantageKind, str] = {},
-    unavailable: Mapping[str, tuple[str, str]] = {},
+    unavailable: Mapping[str, tuple[str | None, str]] = {},
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     stand_in: Sequence[VantageKind] = (),
@@ -30,7 +30,8 @@ def build(
         env: what is true of the deployment.
         vantages: names that run, for example ("workstation", "node/demo").
         left_out: kinds left out by choice -> reason: what they decide is skipped.
-        unavailable: kind or name that cannot run -> (cause, reason): what they decide is unknown.
+        unavailable: kind or name that cannot run -> (cause, reason): what they decide is unknown, or skipped without
+            a cause: it does not apply there.
         only: globs of requirement ids; everything else is left out.
         skip: globs of requirement ids that are left out.
         stand_in: kinds for which the workstation decides.

@@ -48,7 +48,7 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
 
     vantages: tuple[str, ...]
     left_out: dict[VantageKind, str]
-    unavailable: dict[str, tuple[str, str]]
+    unavailable: dict[str, tuple[str | None, str]]
     stand_in: tuple[VantageKind, ...]
 
     def runs(self, decides: Iterable[VantageKind], informs: Iterable[VantageKind]) -> list[tuple[str, bool]]:
@@ -83,7 +83,7 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
 def where(
     vantages: Sequence[str],
     left_out: Mapping[VantageKind, str],
-    unavailable: Mapping[str, tuple[str, str]],
+    unavailable: Mapping[str, tuple[str | None, str]],
     stand_in: Sequence[VantageKind],
 ) -> Where:
     """Checked and normalised. Raises `UsageFailure` when the workstation stands in but does not run."""

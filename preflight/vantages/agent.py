@@ -12,7 +12,7 @@ from preflight.failures import UsageFailure
 from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import VantagePlan
 from preflight.model.secret import Secret, Secrets
-from preflight.vantages import protocol
+from preflight.vantages import protocol, summary
 
 SECRET_PREFIX = "PREFLIGHT_SECRET_"  # noqa: S105 - the name of a variable, not a secret
 MAX_PLAN = 16 * 1024 * 1024
@@ -46,15 +46,17 @@ def secrets_to(secrets: Secrets) -> dict[str, str]:
     return {SECRET_PREFIX + name.upper(): secret.reveal() for name, secret in secrets.items()}
 
 
-async def speak(plan: VantagePlan, secrets: Secrets, write: Callable[[bytes], None]) -> None:
-    """Run the plan and write one line per message; `write` flushes."""
+async def speak(
+    plan: VantagePlan, secrets: Secrets, write: Callable[[bytes], None], leave: Callable[[bytes], None] | None = None
+) -> None:
+    """Run the plan and write one line per message; `write` flushes. `leave` takes the summary for a second channel."""
     seq = 0
-    observations = 0
+    observations: list[Observation] = []
 
     def emit(item: VantageFacts | Observation) -> None:
-        nonlocal seq, observations
+        nonlocal seq
         if isinstance(item, Observation):
-            observations += 1
+            observations.append(item)
             message: protocol.Hello | protocol.Seen = protocol.Seen(observation=item)
         else:
             message = protocol.Hello(facts=item)
@@ -62,4 +64,6 @@ async def speak(plan: VantagePlan, secrets: Secrets, write: Callable[[bytes], No
         seq += 1
 
     facts = await runner.run(plan, secrets, emit)
-    write(protocol.encode(plan.run_id, seq, protocol.End(observations=observations, facts=facts)))
+    write(protocol.encode(plan.run_id, seq, protocol.End(observations=len(observations), facts=facts)))
+    if leave is not None:
+        leave(summary.pack(plan, facts, observations))

@@ -1,5 +1,6 @@
 """Findings: one thing to change each, for one owner, with evidence, doubt, candidates and queries."""
 
+import msgspec
 import pytest
 from builders.facts import (
     CORPORATE,
@@ -349,3 +350,43 @@ def test_every_network_cause_on_the_wire_ranks_places_or_names_the_change_itself
     for cause in CAUSES.values():
         if cause.owner is Owner.NETWORK and cause.id not in settled and not cause.id.startswith("registry."):
             assert attribution.candidates(attribution.View(cause=cause.id, failing=("node/a",), working=())), cause.id
+
+
+def test_a_place_that_was_observed_in_full_can_still_have_a_trouble_of_its_own():
+    whole = evidence(plan(check("a.b", at="node/a")), observation(hop(), at="node/a"))
+    seen = tuple(
+        msgspec.structs.replace(one, error="logs fail", error_cause="kube.log-channel-broken", complete=True)
+        for one in whole.vantages
+    )
+    run = judge(msgspec.structs.replace(whole, vantages=seen))
+    found = next(one for one in run.findings if one.cause == "kube.log-channel-broken")
+    assert (found.severity, found.status, found.checks) == (Severity.RECOMMENDED, Status.WARN, ())
+    assert found.why == ("node/a: logs fail",)
+    assert found.candidates
+
+
+def test_an_image_that_no_pool_can_pull_is_one_finding():
+    omitted = tuple(
+        LeftOut(
+            requirement="mcr.resolve",
+            title="x",
+            phase=Phase.ROUTER_INSTALL,
+            severity=Severity.REQUIRED,
+            vantage=vantage,
+            reason=f"{vantage} cannot pull the probe image",
+            status="unknown",
+            cause="pull.not-found",
+        )
+        for vantage in ("node/a", "node/b", "pod/a")
+    )
+    (found,) = judge(evidence(plan(left_out=omitted, vantages=()))).findings
+    assert found.vantages == ("node/a", "node/b", "pod/a")
+    assert found.why[-1] == "The same from node/a, node/b, pod/a."
+    assert len(found.why) == 4
+
+
+def test_a_finding_of_a_cluster_is_verified_in_the_same_places_of_the_cluster():
+    whole = evidence(plan(check("a.b", at="node/user1"), vantages=("node/user1",)))
+    seen = tuple(msgspec.structs.replace(one, place="node n, pool user1") for one in whole.vantages)
+    (found,) = judge(msgspec.structs.replace(whole, vantages=seen)).findings
+    assert found.verify == "preflight run --only a.b --kubeconfig FILE --vantage node --pool user1"

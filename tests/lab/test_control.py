@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from preflight.failures import UsageFailure
-from preflight.lab.control import Request, ask, check
+from preflight.lab.control import Request, ask
+from preflight.lab.embedded import Lab
 from preflight.lab.faults import parse
-from preflight.lab.network import unproducible
+from preflight.lab.network import Network, unproducible
 
 DIG = """
 import dns.message, dns.query, dns.rcode
@@ -121,11 +122,11 @@ def test_a_socket_left_by_a_killed_lab_is_replaced_and_a_file_is_not(tmp_path):
     ],
 )
 def test_faults_that_real_addresses_cannot_produce_are_known(fault: str, running: bool, word: str | None):
-    why = unproducible(parse(fault), running=running)
+    why = unproducible(parse(fault), Network(), running=running)
     assert (why is None) if word is None else (word in str(why))
     if why is not None:
         with pytest.raises(UsageFailure, match=fault.partition("=")[0]):
-            check([parse(fault)], running=running)
+            Lab(network=Network()).check([parse(fault)], running=running)
 
 
 async def test_nobody_listening_is_said_with_the_path(tmp_path):

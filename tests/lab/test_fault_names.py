@@ -26,11 +26,19 @@ def test_faults_are_listed_once_and_in_the_form_that_other_tools_read():
 
 
 # What neither a server nor a lack in the environment can produce: facts of the machine, and a guess of the judge.
+NOT_SERVED = ("vantage", "check", "preflight", "pull", "pod")
+OF_A_CLUSTER = {
+    f"kube.{name}"
+    for name in (
+        "no-usable-node", "forbidden", "login-refused", "unreachable", "api-lost", "log-channel-broken", "rejected",
+        "namespace-gone",
+    )
+}  # fmt: skip
 ELSEWHERE = {"clock.wrong", "dns.hosts-override", "dns.no-resolver", "route.prohibited", "tcp.reset"}
 
 
 def test_every_cause_of_the_network_and_of_a_service_can_be_produced():
-    own = {cause for cause in CAUSES if cause.partition(".")[0] not in ("vantage", "check", "preflight")}
+    own = {cause for cause in CAUSES if cause.partition(".")[0] not in NOT_SERVED} - OF_A_CLUSTER
     assert own - {fault.cause for fault in FAULTS} == ELSEWHERE & own
 
 

@@ -7,7 +7,12 @@ import sys
 
 import pytest
 
+from preflight.failures import UsageFailure
+from preflight.lab import deployment as at
 from preflight.lab.embedded import Network
+from preflight.lab.faults import parse
+from preflight.lab.network import network as network_of
+from preflight.lab.network import unproducible
 
 # Runs inside `unshare`: the interface is brought up, the lab serves, and a client that knows nothing of it asks.
 INSIDE = """
@@ -102,3 +107,59 @@ def test_the_unmodified_engine_finds_everything_well_behind_the_system_resolver(
     assert finished["plan"]["stand_in"] == ["node", "pod"]
     assert finished["vantages"][0]["resolver"]["nameservers"] == [f"{Network().dns}:53"]
     assert {verdict["status"] for verdict in finished["verdicts"]} == {"pass", "skipped"}
+
+
+def test_a_range_of_one_s_own_gets_every_host_an_address_there():
+    network = Network(cidrs=("10.252.0.64/26",), dns="10.252.0.53")
+    moved = [address for host in at.HOSTS for address in network.moved(host).addresses]
+    assert len(set(moved)) == len({address for host in at.HOSTS for address in host.addresses})
+    assert {address.rpartition(".")[0] for address in moved} == {"10.252.0"}
+    assert network.private
+    assert not Network().moves
+
+
+def test_a_range_that_is_too_small_is_refused():
+    with pytest.raises(UsageFailure, match="holds 4 addresses"):
+        _ = Network(cidrs=("10.252.0.64/30",)).moves
+
+
+def test_the_dns_server_s_address_is_nobody_else_s():
+    network = Network(cidrs=("10.252.0.0/24",), dns="10.252.0.5")
+    assert "10.252.0.5" not in network.moves.values()
+
+
+def test_views_name_the_vantages_and_the_pools():
+    made = network_of(
+        ["10.252.0.64/26"],
+        "10.252.0.53",
+        ["10.0.1.0/24=node/a", "10.0.2.0/24=pod/a", "10.0.0.0/24=workstation"],
+        assign=False,
+    )
+    assert made.vantages == ("node/a", "pod/a", "workstation")
+    assert made.vantage("10.0.2.9") == "pod/a"
+    assert made.vantage("10.9.9.9") == "workstation"
+    assert parse("mcr.reach=tls.closed@pod/a", made.vantages).vantage == "pod/a"
+    with pytest.raises(UsageFailure, match="pod/b"):
+        parse("mcr.reach=tls.closed@pod/b", made.vantages)
+
+
+@pytest.mark.parametrize(
+    ("cidrs", "dns", "views"),
+    [
+        (["nonsense"], None, []),
+        ([], "x", []),
+        ([], None, ["10.0.0.0/24"]),
+        ([], None, ["10.0.0.0/24=moon/a"]),
+        ([], None, ["x=pod/a"]),
+    ],
+)
+def test_words_that_are_no_network_are_refused(cidrs: list[str], dns: str | None, views: list[str]):
+    with pytest.raises(UsageFailure, match=r"--(network|dns|view)"):
+        network_of(cidrs, dns, views, assign=False)
+
+
+def test_public_answers_cannot_be_played_where_everything_is_private():
+    private = Network(cidrs=("10.252.0.64/26",))
+    fault = parse("storage.blob.resolve=dns.privatelink-public-answer")
+    assert unproducible(fault, Network(), running=False) is None
+    assert "private" in str(unproducible(fault, private, running=False))

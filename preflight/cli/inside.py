@@ -1,0 +1,135 @@
+"""A run inside a cluster: a look at its pools and at one's own rights, then the vantages there."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from preflight.cli import load
+from preflight.cli.cluster_options import Options
+from preflight.cli.conduct import Circumstances, conducted
+from preflight.cli.image import default_image
+from preflight.cli.journal import Journal
+from preflight.cli.options import Selection
+from preflight.failures import ClusterFailure, UsageFailure
+from preflight.kube import objects, pools, rights
+from preflight.kube.client import Access, connect
+from preflight.kube.operation import Stay, operation
+from preflight.kube.pools import Placement, Wish
+from preflight.model.catalogue import Catalogue
+from preflight.model.environment import Environment
+from preflight.model.plan import Plan
+from preflight.model.run import Evidence
+from preflight.model.secret import Secrets
+from preflight.model.vocabulary import VantageKind
+from preflight.session import new_run_id
+from preflight.vantages.base import Vantage
+from preflight.vantages.cluster import ClusterVantage, Patience
+from preflight.vantages.workstation import workstation
+
+INSIDE: Final = (VantageKind.NODE, VantageKind.POD)
+
+
+class Scouted(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found before planning: places, or for each kind why there are none."""
+
+    placement: Placement = Placement()
+    unavailable: dict[str, tuple[str | None, str]] = {}
+    notices: tuple[str, ...] = ()
+
+    @property
+    def inside(self) -> load.Inside:
+        """For planning."""
+        names = tuple(place.vantage for place in self.placement.places)
+        return load.Inside(names=names, unavailable={**self.unavailable, **self.placement.gaps})
+
+
+class Trip(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run inside the cluster needs to know besides the plan."""
+
+    options: Options
+    placement: Placement
+    images: tuple[str, ...]
+    notices: tuple[str, ...] = ()
+
+
+def scout(options: Options, env: Environment, kinds: tuple[VantageKind, ...]) -> Scouted:
+    """Look at the cluster's nodes and at one's own rights; creates nothing. Raises `UsageFailure`."""
+    inside = tuple(kind for kind in kinds if kind in INSIDE)
+    known = tuple(pool.name for pool in env.pools if pool.os.lower() == "linux")
+    wish = Wish(kinds=inside, pools=options.pools, known=known, label=options.pool_label, all_nodes=options.all_nodes)
+    try:
+        return asyncio.run(_scout(options, wish, secrets=any(msgspec.structs.asdict(env.credentials).values())))
+    except ClusterFailure as failure:
+        return Scouted(unavailable={kind.value: (failure.cause, failure.text) for kind in inside})
+
+
+async def _scout(options: Options, wish: Wish, *, secrets: bool) -> Scouted:
+    async with connect(Access(kubeconfig=options.kubeconfig, context=options.context)) as client:
+        wanted = rights.needed(own_namespace=options.namespace is None, secrets=secrets)
+        lacking = await rights.missing(client, wanted, options.namespace or objects.TOOL)
+        if needed := [one for one in lacking if not one.right.optional]:
+            hint = "" if options.namespace else "; with --namespace fewer rights do"
+            told = f"may not {'; '.join(map(str, needed))} in {options.namespace or 'a new namespace'}{hint}"
+            raise ClusterFailure("kube.forbidden", f"the user of the kubeconfig {told}; see `preflight rbac`")
+        notices = tuple(f"without the right to {one}: {one.right.why} is not possible" for one in lacking)
+        if any(one.right.resource == "nodes" for one in lacking):
+            placement = pools.blind(wish)
+            if not placement.places:
+                raise ClusterFailure("kube.forbidden", "nodes may not be listed, and no pool was named with --pool")
+            return Scouted(placement=placement, notices=notices)
+        nodes = (await client.get(objects.path("Node"))).get("items") or []
+        return Scouted(placement=pools.place(nodes, wish), notices=notices)
+
+
+def images(options: Options, env: Environment) -> tuple[str, ...]:
+    """The images to try in order. Raises `UsageFailure` when there is none."""
+    found = options.images or tuple(image for image in (default_image(env),) if image)
+    if not found:
+        raise UsageFailure("--probe-image: name the image that probes run\n  see `preflight image`")
+    return found
+
+
+def observer(
+    catalogue: Catalogue, env: Environment, chosen: Selection, secrets: Secrets, how: Circumstances, *, options: Options
+) -> Callable[[Journal], Awaitable[Evidence]]:
+    """Plan a run from here and, when a cluster is named, from inside it; gives what conducts it. Raises `Failure`."""
+    kinds = tuple(kind for kind in load.wanted_kinds(chosen.vantage) if kind in INSIDE)
+    scouted = scout(options, env, kinds) if options.given and kinds else None
+    plan = load.plan(catalogue, env, chosen, scouted.inside if scouted is not None else None)
+    here: dict[str, Vantage] = {VantageKind.WORKSTATION.value: workstation}
+    if scouted is None or not scouted.placement.places:
+        return lambda journal: conducted(plan, env, here, secrets, how, kept=journal)
+    trip = Trip(options=options, placement=scouted.placement, images=images(options, env), notices=scouted.notices)
+    run = msgspec.structs.replace(how, run_id=new_run_id())
+    return lambda journal: observe_inside(plan, env, here, secrets, run, trip=trip, kept=journal)
+
+
+async def observe_inside(
+    plan: Plan,
+    env: Environment,
+    here: Mapping[str, Vantage],
+    secrets: Secrets,
+    how: Circumstances,
+    *,
+    trip: Trip,
+    kept: Journal,
+) -> Evidence:
+    """Conduct the run with its vantages in the cluster; everything that it created there is removed afterwards."""
+    options, places = trip.options, trip.placement.places
+    stay = Stay(
+        run_id=how.run_id,
+        namespace=options.namespace,
+        kinds=tuple(dict.fromkeys(place.kind for place in places)),
+        start_s=options.start_s,
+        run_s=env.limits.run_deadline_s,
+        pull_secrets=options.pull_secrets,
+    )
+    patience = Patience(start=options.start_s)
+    async with connect(Access(kubeconfig=options.kubeconfig, context=options.context)) as client:
+        async with operation(client, stay) as running:
+            there = {place.vantage: ClusterVantage(running, place, trip.images, patience) for place in places}
+            evidence = await conducted(plan, env, {**here, **there}, secrets, how, kept=kept)
+        left = (running.leftovers,) if running.leftovers else ()
+    return msgspec.structs.replace(evidence, notices=(*evidence.notices, *trip.notices, *left))

@@ -1,0 +1,39 @@
+"""`preflight rbac`: the fewest rights that a run needs, as objects for an administrator to apply. Sends nothing."""
+
+import click
+
+from preflight.failures import UsageFailure
+from preflight.kube import rights, text
+
+NAME = "preflight"
+
+
+@click.command()
+@click.option("--namespace", metavar="NAME", help="Rights in this namespace only; without it a run makes its own.")
+@click.option("--user", metavar="NAME", help="Bind to this user.")
+@click.option("--group", metavar="NAME", help="Bind to this group; with Entra its object id.")
+@click.option("--service-account", metavar="NAMESPACE/NAME", help="Bind to this service account.")
+@click.option("--name", default=NAME, show_default=True, metavar="NAME", help="Name of the roles.")
+def rbac(namespace: str | None, user: str | None, group: str | None, service_account: str | None, name: str) -> None:
+    """Print the rights that a run needs, as YAML.
+
+    Roles and their bindings, to be applied by an administrator:
+    preflight rbac --namespace NAME --group ID | kubectl apply -f -
+    """
+    subject = _subject(user, group, service_account)
+    for right in rights.needed(own_namespace=namespace is None):
+        click.echo(f"# {', '.join(right.verbs)} {right.resource}: {right.why}")
+    click.echo(text.to_yaml(rights.roles(name, subject, namespace=namespace)), nl=False)
+
+
+def _subject(user: str | None, group: str | None, service_account: str | None) -> dict[str, str]:
+    """Exactly one of them. Raises `UsageFailure`."""
+    if sum(one is not None for one in (user, group, service_account)) != 1:
+        raise UsageFailure("rbac: name one to bind to: --user, --group or --service-account")
+    if service_account is not None:
+        place, slash, name = service_account.partition("/")
+        if not slash or not place or not name:
+            raise UsageFailure(f"--service-account {service_account}: is not NAMESPACE/NAME")
+        return {"kind": "ServiceAccount", "namespace": place, "name": name}
+    kind, name = ("User", user) if user is not None else ("Group", group or "")
+    return {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}

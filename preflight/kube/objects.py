@@ -1,0 +1,242 @@
+"""What a run creates in the cluster, as JSON values: pure builders, no requests.
+
+Every object carries `app.kubernetes.io/managed-by=preflight` and the run's id. The run's first Job, which never starts
+a pod and outlives the run's deadline, owns all that is namespaced: when it goes, everything goes.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from preflight.kube.pools import Place
+from preflight.model.vocabulary import VantageKind
+
+Json = dict[str, Any]
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+RUN: Final = "app.kubernetes.io/instance"
+TOOL: Final = "preflight"
+VANTAGE: Final = "preflight/vantage"
+EXPIRES: Final = "preflight/expires"
+CONTAINER: Final = "probe"
+USER: Final = 65532  # of the image
+ANCHOR_TTL_S: Final = 60
+JOB_TTL_S: Final = 300
+GRACE_S: Final = 60  # beyond all deadlines: the time for cleaning up
+TERMINATION_LOG: Final = "/dev/termination-log"
+_MOUNT: Final = "/preflight"
+_SLUG: Final = re.compile(r"[^a-z0-9]+")
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for every object of one run."""
+
+    run_id: str
+    namespace: str
+    start_s: float  # until a probe must have started, image pull included
+    run_s: float  # until it must have finished then
+    expires: str  # UTC, ISO 8601: when nothing of the run is needed any more
+    pull_secrets: tuple[str, ...] = ()
+
+    @property
+    def deadline_s(self) -> int:
+        """Of a probe's Job, from its creation."""
+        return int(self.start_s + self.run_s + GRACE_S)
+
+
+def labels(run_id: str) -> Json:
+    """On every object."""
+    return {MANAGED_BY: TOOL, "app.kubernetes.io/name": TOOL, RUN: run_id}
+
+
+def selector(run_id: str | None = None) -> str:
+    """For lists and watches: all of one run, or of any."""
+    return f"{MANAGED_BY}={TOOL}" + (f",{RUN}={run_id}" if run_id else "")
+
+
+def _meta(terms: Terms, name: str, *, owner: Json | None = None, annotations: Mapping[str, str] = {}) -> Json:
+    meta: Json = {
+        "name": name,
+        "namespace": terms.namespace,
+        "labels": labels(terms.run_id),
+        "annotations": {EXPIRES: terms.expires, **annotations},
+    }
+    if owner is not None:
+        meta["ownerReferences"] = [
+            {
+                "apiVersion": "batch/v1",
+                "kind": "Job",
+                "name": owner["metadata"]["name"],
+                "uid": owner["metadata"]["uid"],
+            }
+        ]
+    return meta
+
+
+def namespace(terms: Terms, kinds: Sequence[VantageKind]) -> Json:
+    """A namespace of the run's own; the node network needs hostNetwork, which Pod Security calls privileged."""
+    level = "privileged" if VantageKind.NODE in kinds else "restricted"
+    meta = _meta(terms, terms.namespace)
+    del meta["namespace"]
+    meta["labels"] |= {"pod-security.kubernetes.io/enforce": level}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
+
+
+def anchor(terms: Terms) -> Json:
+    """The run's first Job: no pod, ever; its deadline and TTL end a run whose command line was killed."""
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "securityContext": _pod_security(),
+        "containers": [{"name": "none", "image": "none", "securityContext": _container_security()} | _resources()],
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _meta(terms, f"{TOOL}-{terms.run_id}"),
+        "spec": {
+            "parallelism": 0,
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": terms.deadline_s + GRACE_S,
+            "ttlSecondsAfterFinished": ANCHOR_TTL_S,
+            "template": {"metadata": {"labels": labels(terms.run_id)}, "spec": pod},
+        },
+    }
+
+
+def plan_map(terms: Terms, name: str, plan: str, *, owner: Json | None = None) -> Json:
+    """The plan of every vantage of a kind; holds no secret."""
+    meta = _meta(terms, name, owner=owner)
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"plan.json": plan}, "immutable": True}
+
+
+def secret(terms: Terms, name: str, encoded: Mapping[str, str], *, owner: Json | None = None) -> Json:
+    """Credentials that probes use, already in base64; named like the variables that carry them."""
+    meta = _meta(terms, name, owner=owner)
+    return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": meta, "data": dict(encoded)}
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """One Job to be: where, with which image, and what it is handed."""
+
+    place: Place
+    image: str
+    plan_map: str
+    secret: str | None = None
+    variables: tuple[str, ...] = ()  # keys of the secret
+    attempt: int = 1
+
+
+def job_name(terms: Terms, place: Place, attempt: int = 1) -> str:
+    """At most 52 characters, so that pods and CronJobs can add theirs; unique within the run."""
+    slug = _SLUG.sub("-", place.vantage.lower()).strip("-")
+    if len(slug) > 24 or slug != place.vantage.replace("/", "-"):
+        slug = f"{slug[:17].rstrip('-')}-{hashlib.sha256(place.vantage.encode()).hexdigest()[:6]}"
+    again = f"-{attempt}" if attempt > 1 else ""
+    return f"{TOOL}-{terms.run_id}-{slug}{again}"
+
+
+def job(terms: Terms, probe: Probe, *, owner: Json | None = None) -> Json:
+    """A probe's Job: one pod, once, with everything that a restricted namespace asks for."""
+    marks = {VANTAGE: probe.place.vantage}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _meta(terms, job_name(terms, probe.place, probe.attempt), owner=owner, annotations=marks),
+        "spec": {
+            "parallelism": 1,
+            "completions": 1,
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": terms.deadline_s,
+            "ttlSecondsAfterFinished": JOB_TTL_S,
+            "template": {
+                "metadata": {"labels": labels(terms.run_id), "annotations": marks},
+                "spec": _pod(terms, probe),
+            },
+        },
+    }
+
+
+def _pod(terms: Terms, probe: Probe) -> Json:
+    on_node = probe.place.kind is VantageKind.NODE
+    terms_of_nodes = [{"matchExpressions": [msgspec.to_builtins(one) for one in probe.place.expressions]}]
+    pod: Json = {
+        "restartPolicy": "Never",
+        "hostNetwork": on_node,
+        "dnsPolicy": "Default" if on_node else "ClusterFirst",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 5,
+        "securityContext": _pod_security(),
+        "affinity": {
+            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms_of_nodes}}
+        },
+        "tolerations": [dict(one) for one in probe.place.tolerations],
+        "containers": [_container(probe)],
+        "volumes": [{"name": "plan", "configMap": {"name": probe.plan_map}}],
+    }
+    if terms.pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in terms.pull_secrets]
+    return pod
+
+
+def _container(probe: Probe) -> Json:
+    command = ("agent", "--plan", f"{_MOUNT}/plan.json", "--vantage", probe.place.vantage, "--summary", TERMINATION_LOG)
+    container: Json = {
+        "name": CONTAINER,
+        "image": probe.image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": list(command),
+        "securityContext": _container_security(),
+        # The tail of the log when the agent failed: that needs no way from the API server to the kubelet.
+        "terminationMessagePath": TERMINATION_LOG,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [{"name": "plan", "mountPath": _MOUNT, "readOnly": True}],
+    }
+    if probe.secret is not None:
+        container["env"] = [
+            {"name": name, "valueFrom": {"secretKeyRef": {"name": probe.secret, "key": name}}}
+            for name in probe.variables
+        ]
+    return container | _resources()
+
+
+def _resources() -> Json:
+    return {
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "64Mi"},
+            "limits": {"cpu": "1", "memory": "256Mi"},
+        }
+    }
+
+
+def _pod_security() -> Json:
+    """The restricted profile of the Pod Security Standards."""
+    return {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def _container_security() -> Json:
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+_COLLECTIONS: Final = {
+    "Namespace": "/api/v1/namespaces",
+    "Node": "/api/v1/nodes",
+    "ConfigMap": "/api/v1/namespaces/{}/configmaps",
+    "Secret": "/api/v1/namespaces/{}/secrets",
+    "Pod": "/api/v1/namespaces/{}/pods",
+    "Event": "/api/v1/namespaces/{}/events",
+    "Job": "/apis/batch/v1/namespaces/{}/jobs",
+}
+
+
+def path(kind: str, namespace: str = "", name: str = "") -> str:
+    """Where the API has an object, or its collection."""
+    collection = _COLLECTIONS[kind].format(namespace)
+    return f"{collection}/{name}" if name else collection

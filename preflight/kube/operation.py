@@ -1,0 +1,206 @@
+"""One run's stay in the cluster: namespace, first Job, plans, credentials, probes' Jobs, one watch, and the way out.
+
+Everything is made when the first vantage needs it and removed when the run ends, however it ends. Judges nothing.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from preflight.failures import ClusterFailure, Refused
+from preflight.kube import objects, sweep, watch
+from preflight.kube.client import Client, Gone
+from preflight.kube.objects import Probe, Terms
+from preflight.model.vocabulary import VantageKind
+
+Json = dict[str, Any]
+_CREATING: Final = 16  # requests at once
+_LEAVE_S: Final = 60.0
+_POLL_S: Final = 0.5
+_SETTLE_S: Final = 15.0
+
+
+class Stay(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says about it."""
+
+    run_id: str
+    namespace: str | None = None  # None: one of the run's own
+    kinds: tuple[VantageKind, ...] = (VantageKind.NODE, VantageKind.POD)
+    start_s: float = 330.0
+    run_s: float = 300.0
+    pull_secrets: tuple[str, ...] = ()
+
+
+class Operation:
+    """Use it as `async with operation(client, stay) as running`."""
+
+    def __init__(self, client: Client, stay: Stay) -> None:
+        self.client, self._stay = client, stay
+        self.terms = terms(stay, datetime.now(UTC))
+        self.board = watch.Board()
+        self.leftovers = ""
+        self._own_namespace = False
+        self._anchor: Json | None = None
+        self._ready: asyncio.Task[Json] | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._shared: dict[str, asyncio.Task[str]] = {}
+        self._creating = asyncio.Semaphore(_CREATING)
+
+    async def start(self, probe: Probe) -> Json:
+        """Create a probe's Job. Raises `ClusterFailure`."""
+        owner = await self._owner()
+        async with self._creating:
+            return await self.client.create(self._path("Job"), objects.job(self.terms, probe, owner=owner))
+
+    async def stop(self, job: str) -> None:
+        """Delete one Job and its pod: another image is tried. Raises `ClusterFailure`."""
+        await self.client.delete(self._path("Job", job))
+
+    async def plan_map(self, plan: str) -> str:
+        """The name of the ConfigMap with this plan, which is created once. Raises `ClusterFailure`."""
+        name = f"{objects.TOOL}-{self.terms.run_id}-{hashlib.sha256(plan.encode()).hexdigest()[:8]}"
+        return await self._once(name, "ConfigMap", lambda owner: objects.plan_map(self.terms, name, plan, owner=owner))
+
+    async def secret(self, values: Mapping[str, str]) -> str:
+        """The name of the Secret with these variables, which is created once. Raises `ClusterFailure`."""
+        name = f"{objects.TOOL}-{self.terms.run_id}-{hashlib.sha256(' '.join(sorted(values)).encode()).hexdigest()[:8]}"
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+        return await self._once(name, "Secret", lambda owner: objects.secret(self.terms, name, encoded, owner=owner))
+
+    async def events(self, uid: str) -> list[Json]:
+        """The events about one object; none when they may not be read."""
+        with contextlib.suppress(Refused):
+            listed = await self.client.get(self._path("Event"), {"fieldSelector": f"involvedObject.uid={uid}"})
+            return list(listed.get("items") or [])
+        return []
+
+    def log(self, pod: str) -> AsyncGenerator[bytes, None]:
+        """The lines of a probe, from its first on and as they come. Raises `ClusterFailure`."""
+        query = {"container": objects.CONTAINER, "follow": "true"}
+        return self.client.lines(f"{self._path('Pod', pod)}/log", query)
+
+    async def _once(self, name: str, kind: str, build: Any) -> str:
+        async def create() -> str:
+            owner = await self._owner()
+            async with self._creating:
+                await self.client.create(self._path(kind), build(owner))
+            return name
+
+        if name not in self._shared:
+            self._shared[name] = asyncio.ensure_future(create())
+        return await asyncio.shield(self._shared[name])
+
+    async def _owner(self) -> Json:
+        """The first Job, made by whoever needs it first."""
+        self._ready = self._ready or asyncio.ensure_future(self._enter())
+        return await asyncio.shield(self._ready)
+
+    async def _enter(self) -> Json:
+        await self._enter_namespace()
+        self._anchor = await self.client.create(self._path("Job"), objects.anchor(self.terms))
+        chosen = objects.selector(self.terms.run_id)
+        self._following = asyncio.ensure_future(watch.follow(self.client, self._path("Pod"), chosen, self.board))
+        return self._anchor
+
+    async def _enter_namespace(self) -> None:
+        """Make the run's own namespace, or the one that was given and is not there yet."""
+        if self._stay.namespace is not None:
+            try:
+                await self.client.get(objects.path("Namespace", name=self._stay.namespace))
+            except Gone:
+                pass
+            except Refused as refused:
+                if refused.status == 403:  # it cannot be looked at: creating objects in it will tell
+                    return
+                raise
+            else:
+                return
+        else:
+            with contextlib.suppress(ClusterFailure):  # what is left of killed runs is no reason not to run
+                await sweep.expired_namespaces(self.client, datetime.now(UTC))
+        await self.client.create(objects.path("Namespace"), objects.namespace(self.terms, self._stay.kinds))
+        self._own_namespace = True
+
+    async def leave(self) -> None:
+        """Remove everything; what could not be removed is named in `leftovers`."""
+        await self._settled()
+        if self._anchor is None and not self._own_namespace:
+            return
+        ends = time.monotonic() + _LEAVE_S
+        why = ""
+        while time.monotonic() < ends:
+            try:
+                if await self._removed():
+                    return
+            except ClusterFailure as failure:
+                why = f": {failure.text}"
+            await asyncio.sleep(_POLL_S)
+        self.leftovers = (
+            f"objects of this run ({objects.RUN}={self.terms.run_id}) are left in namespace {self.terms.namespace}"
+            f" until {self.terms.expires}{why}; `preflight clean` removes them"
+        )
+
+    async def _settled(self) -> None:
+        """Let requests under way be answered, so that it is known what there is to remove."""
+        if self._following is not None:
+            self._following.cancel()
+        making = [task for task in (self._ready, *self._shared.values()) if task is not None]
+        if making:
+            await asyncio.wait(making, timeout=_SETTLE_S)
+        ended = [task for task in (self._following, *making) if task is not None]
+        for task in ended:
+            task.cancel()
+        await asyncio.gather(*ended, return_exceptions=True)
+
+    async def _removed(self) -> bool:
+        """Ask for it, and look whether it is done."""
+        if self._own_namespace:
+            await self.client.delete(objects.path("Namespace", name=self.terms.namespace))
+            try:
+                await self.client.get(objects.path("Namespace", name=self.terms.namespace))
+            except Gone:
+                return True
+            return False
+        await self.client.delete(self._path("Job", f"{objects.TOOL}-{self.terms.run_id}"))
+        return not await self._left()
+
+    async def _left(self) -> bool:
+        chosen = {"labelSelector": objects.selector(self.terms.run_id)}
+        for kind in ("Job", "Pod", "ConfigMap"):
+            if (await self.client.get(self._path(kind), chosen)).get("items"):
+                return True
+        return False
+
+    def _path(self, kind: str, name: str = "") -> str:
+        return objects.path(kind, self.terms.namespace, name)
+
+
+def terms(stay: Stay, now: datetime) -> Terms:
+    """What all objects of the run carry."""
+    made = Terms(
+        run_id=stay.run_id,
+        namespace=stay.namespace or f"{objects.TOOL}-{stay.run_id}",
+        start_s=stay.start_s,
+        run_s=stay.run_s,
+        expires="",
+        pull_secrets=stay.pull_secrets,
+    )
+    after = timedelta(seconds=made.deadline_s + objects.GRACE_S + objects.ANCHOR_TTL_S)
+    return msgspec.structs.replace(made, expires=(now + after).isoformat(timespec="seconds").replace("+00:00", "Z"))
+
+
+@contextlib.asynccontextmanager
+async def operation(client: Client, stay: Stay) -> AsyncIterator[Operation]:
+    """The stay, and the leaving whatever happens."""
+    running = Operation(client, stay)
+    try:
+        yield running
+    finally:
+        await running.leave()

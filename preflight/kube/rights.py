@@ -1,0 +1,113 @@
+"""The rights that a run needs: asked for before anything is created, and granted by the objects of `preflight rbac`."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from preflight.kube import objects
+from preflight.kube.client import Client
+
+Json = dict[str, Any]
+_REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+class Right(msgspec.Struct, frozen=True, kw_only=True):
+    """One verb on one resource; `why` says what it is for."""
+
+    group: str
+    resource: str  # "pods/log" for a subresource
+    verbs: tuple[str, ...]
+    why: str
+    cluster: bool = False  # not bound to a namespace
+    optional: bool = False  # without it less is known, and the run goes on
+
+
+def needed(*, own_namespace: bool, secrets: bool = True) -> tuple[Right, ...]:
+    """The rights of a run, the fewest that do."""
+    namespaces = (
+        Right(
+            group="", resource="namespaces", verbs=("create", "delete", "get"), cluster=True,
+            why="a namespace of the run's own (not with --namespace)",
+        ),
+    )  # fmt: skip
+    credentials = (Right(group="", resource="secrets", verbs=("create",), why="credentials that probes use"),)
+    return (
+        Right(
+            group="", resource="nodes", verbs=("list",), cluster=True, optional=True,
+            why="finds the pools, and which nodes can run a probe",
+        ),
+        *(namespaces if own_namespace else ()),
+        Right(group="batch", resource="jobs", verbs=("create", "delete", "list"), why="a probe for each pool"),
+        Right(group="", resource="configmaps", verbs=("create", "list"), why="the plan that probes read"),
+        *(credentials if secrets else ()),
+        Right(group="", resource="pods", verbs=("list", "watch"), why="sees probes start and end"),
+        Right(group="", resource="pods/log", verbs=("get",), why="reads what probes saw"),
+        Right(group="", resource="events", verbs=("list",), optional=True, why="why a probe could not start"),
+    )  # fmt: skip
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
+    """A right that this user does not have."""
+
+    right: Right
+    verbs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        group = f".{self.right.group}" if self.right.group else ""
+        return f"{', '.join(self.verbs)} {self.right.resource}{group}"
+
+
+async def missing(client: Client, rights: Sequence[Right], namespace: str) -> list[Missing]:
+    """What the API server says that this user may not do. Raises `ClusterFailure`."""
+    asked = [(right, verb) for right in rights for verb in right.verbs]
+    answers = await asyncio.gather(*(_allowed(client, right, verb, namespace) for right, verb in asked))
+    refused = [one for one, allowed in zip(asked, answers, strict=True) if not allowed]
+    return [
+        Missing(right=right, verbs=verbs)
+        for right in rights
+        if (verbs := tuple(verb for other, verb in refused if other is right))
+    ]
+
+
+async def _allowed(client: Client, right: Right, verb: str, namespace: str) -> bool:
+    resource, _, part = right.resource.partition("/")
+    attributes: Json = {"group": right.group, "resource": resource, "verb": verb}
+    if part:
+        attributes["subresource"] = part
+    if not right.cluster:
+        attributes["namespace"] = namespace
+    body: Json = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    return bool((await client.create(_REVIEWS, body)).get("status", {}).get("allowed"))
+
+
+def roles(name: str, subject: Json, *, namespace: str | None) -> list[Json]:
+    """Role and ClusterRole with their bindings: with a namespace the rights in it, without one those for any."""
+    rights = needed(own_namespace=namespace is None)
+    inside = [] if namespace is None else [right for right in rights if not right.cluster]
+    outside = [right for right in rights if right not in inside]
+    found = _pair("ClusterRole", name, None, outside, subject) if outside else []
+    return found + (_pair("Role", name, namespace, inside, subject) if inside else [])
+
+
+def _pair(kind: str, name: str, namespace: str | None, rights: Sequence[Right], subject: Json) -> list[Json]:
+    meta: Json = {"name": name, "labels": {objects.MANAGED_BY: objects.TOOL}}
+    if namespace is not None:
+        meta["namespace"] = namespace
+    rules = [{"apiGroups": [one.group], "resources": [one.resource], "verbs": list(one.verbs)} for one in rights]
+    group = "rbac.authorization.k8s.io"
+    return [
+        {"apiVersion": f"{group}/v1", "kind": kind, "metadata": meta, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": f"{kind}Binding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": group, "kind": kind, "name": name},
+            "subjects": [subject],
+        },
+    ]

@@ -1,0 +1,197 @@
+"""What a run creates: labelled, owned, bounded, restricted, and without a secret in clear."""
+
+import json
+import re
+
+import pytest
+
+from preflight.kube import manifests, objects, pools, rights, text
+from preflight.kube.objects import Probe, Terms
+from preflight.kube.pools import Expression, Place
+from preflight.model.vocabulary import VantageKind
+
+TERMS = Terms(
+    run_id="0123456789ab",
+    namespace="ns",
+    start_s=330,
+    run_s=300,
+    expires="2026-01-01T00:00:00Z",
+    pull_secrets=("pull",),
+)
+OWNER = {"metadata": {"name": "first", "uid": "u1"}}
+
+
+def a_place(vantage: str = "node/user1") -> Place:
+    kind = VantageKind(vantage.partition("/")[0])
+    return Place(
+        vantage=vantage,
+        kind=kind,
+        pool=vantage.split("/")[1],
+        expressions=(Expression(key="agentpool", operator="In", values=("user1",)),),
+        tolerations=({"key": "spot", "operator": "Exists", "effect": "NoSchedule"},),
+    )
+
+
+def a_job(vantage: str = "node/user1", **more) -> dict:
+    probe = Probe(place=a_place(vantage), image="r/p@sha256:aa", plan_map="plan", **more)
+    return objects.job(TERMS, probe, owner=OWNER)
+
+
+EVERYTHING = [
+    objects.namespace(TERMS, (VantageKind.NODE,)),
+    objects.anchor(TERMS),
+    objects.plan_map(TERMS, "plan", "{}", owner=OWNER),
+    objects.secret(TERMS, "s", {"A": "eA=="}, owner=OWNER),
+    a_job("node/user1"),
+    a_job("pod/user1"),
+]
+
+
+@pytest.mark.parametrize("one", EVERYTHING, ids=lambda one: one["kind"])
+def test_every_object_carries_our_label_and_the_run(one: dict):
+    assert one["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "preflight"
+    assert one["metadata"]["labels"][objects.RUN] == TERMS.run_id
+    assert one["metadata"]["annotations"][objects.EXPIRES] == TERMS.expires
+    if one["kind"] == "Job":
+        assert one["spec"]["template"]["metadata"]["labels"] == one["metadata"]["labels"]
+
+
+def test_the_first_job_owns_the_others_and_starts_nothing():
+    first, probe = objects.anchor(TERMS), a_job()
+    assert first["spec"]["parallelism"] == 0
+    assert "ownerReferences" not in first["metadata"]
+    assert probe["metadata"]["ownerReferences"] == [
+        {"apiVersion": "batch/v1", "kind": "Job", "name": "first", "uid": "u1"}
+    ]
+    assert first["spec"]["activeDeadlineSeconds"] > probe["spec"]["activeDeadlineSeconds"] > TERMS.start_s + TERMS.run_s
+
+
+@pytest.mark.parametrize("vantage", ["node/user1", "pod/user1"])
+def test_a_probe_fits_the_restricted_profile_but_for_the_node_s_network(vantage: str):
+    pod = a_job(vantage)["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    assert pod["hostNetwork"] is (vantage == "node/user1")
+    assert pod["dnsPolicy"] == ("Default" if vantage == "node/user1" else "ClusterFirst")
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not any("hostPath" in volume for volume in pod["volumes"])
+    assert set(container["resources"]) == {"requests", "limits"}
+
+
+def test_a_probe_runs_once_and_ends_by_itself():
+    spec = a_job()["spec"]
+    assert (spec["backoffLimit"], spec["parallelism"], spec["completions"]) == (0, 1, 1)
+    assert spec["ttlSecondsAfterFinished"] > 0
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_secrets_come_by_reference_only():
+    job = a_job(secret="s", variables=("PREFLIGHT_SECRET_A",))
+    env = job["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert env == [
+        {"name": "PREFLIGHT_SECRET_A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "PREFLIGHT_SECRET_A"}}}
+    ]
+    assert "env" not in a_job()["spec"]["template"]["spec"]["containers"][0]
+
+
+def test_the_namespace_admits_what_the_run_needs_and_no_more():
+    levels = {
+        kinds: objects.namespace(TERMS, kinds)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
+        for kinds in ((VantageKind.POD,), (VantageKind.NODE, VantageKind.POD))
+    }
+    assert list(levels.values()) == ["restricted", "privileged"]
+
+
+@pytest.mark.parametrize(
+    "vantage", ["node/p", "pod/" + "x" * 80, "node/user1/aks-user1-12345678-vmss000000", "pod/Caps_and.dots"]
+)
+def test_a_job_s_name_is_a_valid_one_and_leaves_room_for_suffixes(vantage: str):
+    name = objects.job_name(TERMS, a_place(vantage), attempt=2)
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name)
+    assert len(name) <= 52
+
+
+def test_names_of_alike_places_differ():
+    places = ["node/a.b", "node/a-b", "node/A-b", "pod/a-b", "node/" + "x" * 60, "node/" + "x" * 61]
+    assert len({objects.job_name(TERMS, a_place(one)) for one in places}) == len(places)
+
+
+def test_all_selectors_match_nothing_but_our_own():
+    assert objects.selector() == "app.kubernetes.io/managed-by=preflight"
+    assert objects.selector("r1") == f"app.kubernetes.io/managed-by=preflight,{objects.RUN}=r1"
+
+
+def a_sheet(**more) -> manifests.Sheet:
+    places = (a_place("node/user1"), a_place("pod/user1"))
+    values = {
+        "terms": TERMS, "image": "r/p:1", "places": places,
+        "plans": {VantageKind.NODE: "{}", VantageKind.POD: "{}"},
+        "variables": {VantageKind.POD: ("PREFLIGHT_SECRET_A",)},
+    }  # fmt: skip
+    return manifests.Sheet(**(values | more))
+
+
+def test_manifests_are_what_a_run_creates_without_owner_and_without_expiry():
+    found = manifests.build(a_sheet())
+    assert [one["kind"] for one in found] == ["Namespace", "ConfigMap", "ConfigMap", "Job", "Job"]
+    assert "ownerReferences" not in json.dumps(found)
+    assert objects.EXPIRES not in json.dumps(found)
+    assert "secretKeyRef" not in json.dumps(found[3])
+    assert manifests.SECRET in json.dumps(found[4])
+
+
+def test_a_schedule_makes_cron_jobs_of_the_same_probes():
+    jobs, crons = manifests.build(a_sheet()), manifests.build(a_sheet(schedule="0 6 * * *"))
+    cron = crons[-1]
+    assert (cron["apiVersion"], cron["kind"], cron["spec"]["schedule"]) == ("batch/v1", "CronJob", "0 6 * * *")
+    assert cron["spec"]["jobTemplate"]["spec"]["template"] == jobs[-1]["spec"]["template"]
+    assert "ttlSecondsAfterFinished" not in cron["spec"]["jobTemplate"]["spec"]
+
+
+def test_yaml_gives_the_objects_back():
+    import yaml
+
+    found = manifests.build(a_sheet())
+    assert list(yaml.safe_load_all(text.to_yaml(found))) == json.loads(json.dumps(found))
+
+
+SUBJECT = {"kind": "User", "name": "u"}
+
+
+def test_the_printed_roles_grant_exactly_what_a_run_asks_for():
+    for namespace in (None, "ns"):
+        roles = rights.roles("preflight", SUBJECT, namespace=namespace)
+        granted = {
+            (group, resource, verb)
+            for role in roles
+            for rule in role.get("rules", [])
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+            for verb in rule["verbs"]
+        }
+        needed = rights.needed(own_namespace=namespace is None)
+        assert granted == {(one.group, one.resource, verb) for one in needed for verb in one.verbs}
+
+
+def test_in_a_given_namespace_only_nodes_are_asked_for_in_the_whole_cluster():
+    roles = rights.roles("preflight", SUBJECT, namespace="ns")
+    cluster = next(role for role in roles if role["kind"] == "ClusterRole")
+    assert [rule["resources"] for rule in cluster["rules"]] == [["nodes"]]
+    assert not any(
+        "secrets" in rule["resources"] and "list" in rule["verbs"] for role in roles for rule in role.get("rules", [])
+    )
+
+
+def test_a_missing_right_reads_as_kubectl_says_it():
+    right = next(one for one in rights.needed(own_namespace=False) if one.resource == "jobs")
+    assert str(rights.Missing(right=right, verbs=("create", "list"))) == "create, list jobs.batch"
+
+
+def test_the_default_label_is_aks_s():
+    assert pools.POOL_LABEL == "agentpool"
