@@ -125,6 +125,7 @@ def _with_hop(case: Case, hop: Hop, check: Check | None, facts: VantageFacts | N
     page = (
         device_in(hop.http) if hop.http is not UNSET and case.cause in ("http.block-page", "kube.sni-missing") else None
     )
+    said = [one.tcp.icmp_from for one in connections if one.tcp.icmp_from] if case.cause.startswith("route.") else []
     intercepted = case.cause in ("tls.intercepted", "tls.untrusted", "tls.incomplete-chain")
     return msgspec.structs.replace(
         case,
@@ -139,7 +140,7 @@ def _with_hop(case: Case, hop: Hop, check: Check | None, facts: VantageFacts | N
         egress=hop.service.get("denied_source", ""),
         zone="" if is_literal(hop) else _zone(hop, check),
         issuer=issuer_of(tls) if tls is not None and intercepted else "",
-        device=page or (device_of(tls) if tls is not None and intercepted else None) or "",
+        device=next(iter(said), None) or page or (device_of(tls) if tls is not None and intercepted else None) or "",
         proxy=hop.proxy.url if hop.proxy is not UNSET else "",
     )
 

@@ -23,6 +23,9 @@ _ERRNOS = {
     "EACCES": "route.prohibited",
     "EPERM": "route.prohibited",
 }
+# "Administratively prohibited" in its variants: RFC 1812 5.2.7.1, RFC 4443 3.1. Linux makes the same errno of it as of
+# an unreachable host, in IPv4.
+_PROHIBITED = {"ipv4": (9, 10, 13), "ipv6": (1, 5, 6)}
 _WORDS = {
     "tcp.refused": "refused",
     "tcp.reset": "reset while connecting",
@@ -96,7 +99,10 @@ def _failed(attempts: list[TcpFacts]) -> Outcome:
     cause = _ERRNOS.get(facts.errno or "")
     if cause is None:
         return unknown("preflight.internal", f"{where}: the socket gave {facts.errno or 'no reason'}")
-    return fail(cause, f"{where}: {_WORDS[cause]} ({facts.errno}, after {facts.duration_ms:.0f} ms)")
+    if facts.icmp_code in _PROHIBITED[family(facts.address)]:
+        cause = "route.prohibited"
+    by = f", says {facts.icmp_from} by ICMP" if facts.icmp_from else ""
+    return fail(cause, f"{where}: {_WORDS[cause]}{by} ({facts.errno}, after {facts.duration_ms:.0f} ms)")
 
 
 def _no_family(hop: Hop, scene: Scene) -> Outcome | None:

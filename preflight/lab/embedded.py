@@ -16,6 +16,7 @@ from preflight.lab.front import Front
 from preflight.lab.listener import Listener, Serve, State
 from preflight.lab.naming import Naming
 from preflight.lab.network import Network, unproducible
+from preflight.lab.pages import Costume, Page, Presented
 from preflight.lab.pki import Pki
 from preflight.lab.proxy import Proxy
 from preflight.lab.script import Answer, Script
@@ -51,7 +52,7 @@ class Lab:
     def __init__(
         self, faults: Sequence[Fault] = (), vantages: Sequence[str] = VANTAGES, network: Network | None = None
     ) -> None:
-        self._effects, self._script = Effects(faults), Script()
+        self._effects, self._script, self._costume = Effects(faults), Script(), Costume()
         self._vantages, self._network = (network.vantages if network else tuple(vantages)), network
         self._hosts_here = {name: network.moved(host) if network else host for name, host in at.BY_NAME.items()}
         self._names = self._hosts_here
@@ -89,6 +90,10 @@ class Lab:
     def replace_answers(self, answers: Sequence[Answer]) -> None:
         """DNS answers of the caller's own from now on, before all others."""
         self._script.replace(answers)
+
+    def wear(self, pages: Sequence[Page] = (), presented: Sequence[Presented] = ()) -> None:
+        """Pages and certificates of the caller's own from now on, before all others."""
+        self._costume.wear(pages, presented)
 
     def announce_six(self, names: Iterable[str]) -> None:
         """These names have an AAAA record besides, at the `Network`'s prefix, from now on."""
@@ -180,7 +185,7 @@ class Lab:
         if host.role is at.Role.PROXY:
             return Proxy(whose, self._effects, lambda name, port: self._place(vantage, name, port)).serve
         real = self._network is not None and bool(self._network.moves)
-        return Front(host, address, whose, self._pki, self._effects, real_sources=real).serve
+        return Front(host, address, whose, self._pki, self._effects, costume=self._costume, real_sources=real).serve
 
     def _place(self, vantage: str, name: str, port: int) -> tuple[str, int] | None:
         """Where the proxy connects to for a name: it stands inside the network and resolves as that does."""

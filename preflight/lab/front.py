@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from preflight.lab import deployment as at
 from preflight.lab.effects import Effects, Layer
 from preflight.lab.http import Request, Response, answer, head, page, requests
+from preflight.lab.pages import Costume
 from preflight.lab.pki import Leaf, Pki
 from preflight.lab.services import ERRORS, HANDLERS
 from preflight.lab.stream import Socket, Stream, Tls
@@ -40,9 +41,10 @@ class Front:
         pki: Pki,
         effects: Effects,
         *,
+        costume: Costume,
         real_sources: bool = False,
     ) -> None:
-        self._host, self._vantage, self._pki, self._effects = host, vantage, pki, effects
+        self._host, self._vantage, self._pki, self._effects, self._costume = host, vantage, pki, effects, costume
         self._real_sources = real_sources  # services then report the address that they see
         self._inside = address == host.private or address.startswith("10.")
 
@@ -61,7 +63,7 @@ class Front:
             return
         cluster = self._host.role is at.Role.API_SERVER
         alpn = () if cause == "tls.alpn-stripped" else self._host.alpn
-        leaf = _LEAVES.get(cause, Leaf.GOOD)
+        leaf = self._costume.leaf(self._host.name) or _LEAVES.get(cause, Leaf.GOOD)
         name = self._effects.naming.renamed(self._host.name)
         tls = Tls(raw, self._pki.context(name, leaf, cluster=cluster, alpn=alpn))
         await tls.handshake()
@@ -77,8 +79,8 @@ class Front:
                 await _BREAKS[cause](stream, raw, request)
                 return
             handler = _ANSWERS.get(cause or "") or ERRORS.get(cause or "") or HANDLERS[self._host.role]
-            naming = self._effects.naming
-            await answer(stream, request, naming.response(handler(naming.request(request))))
+            naming, page = self._effects.naming, self._costume.answer(self._host.name, request)
+            await answer(stream, request, page or naming.response(handler(naming.request(request))))
 
 
 async def _hold(stream: Stream) -> None:

@@ -31,6 +31,8 @@ class Leaf(StrEnum):
     INTERCEPTED = "intercepted"
     SELF_SIGNED = "self-signed"
     NO_INTERMEDIATE = "no-intermediate"
+    EXPIRED_INTERMEDIATE = "expired-intermediate"
+    LONG = "long"  # a chain as long as a public one with RSA keys: it does not fit one segment
 
 
 _VALIDITY = {
@@ -45,7 +47,10 @@ _OTHER_NAME = "appliance.contoso.internal"
 class Authority:
     """One certificate authority: a root, or an intermediate below `parent`."""
 
-    def __init__(self, name: str, parent: "Authority | None" = None) -> None:
+    def __init__(
+        self, name: str, parent: "Authority | None" = None, *,
+        valid: tuple[timedelta, timedelta] = (-365 * _DAY, 3650 * _DAY),
+    ) -> None:  # fmt: skip
         self.name = x509.Name(
             [
                 x509.NameAttribute(NameOID.COMMON_NAME, name),
@@ -57,7 +62,7 @@ class Authority:
         self.key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
         issuer = parent or self
-        builder = _builder(self.name, issuer, self.key, now - 365 * _DAY, now + 3650 * _DAY)
+        builder = _builder(self.name, issuer, self.key, now + valid[0], now + valid[1])
         usage = x509.KeyUsage(
             digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
             data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
@@ -115,6 +120,7 @@ class Pki:
         self.public, self.cluster = Authority(PUBLIC_CA), Authority(CLUSTER_CA)
         self.inspection = Authority(INSPECTION_CA)
         self._intermediate = Authority("preflight lab Issuing CA 01", self.public)
+        self._old = Authority("preflight lab Issuing CA 00", self.public, valid=(-200 * _DAY, -2 * _DAY))
         self._key = ec.generate_private_key(ec.SECP256R1())  # one key for all leaves: only chains are judged
         self._contexts: dict[tuple[str, Leaf, bool, tuple[str, ...]], ssl.SSLContext] = {}
 
@@ -139,6 +145,11 @@ class Pki:
         name = _OTHER_NAME if leaf is Leaf.WRONG_NAME else host
         if cluster:  # kube-apiserver's certificate is issued by the cluster's root without an intermediate
             return [self.cluster.issue(name, self._key, begin, end)]
+        if leaf is Leaf.EXPIRED_INTERMEDIATE:
+            return [self._old.issue(name, self._key, begin, end), self._old.certificate]
+        if leaf is Leaf.LONG:
+            more = (f"{number:03}.{_OTHER_NAME}" for number in range(80))
+            return [self._intermediate.issue(name, self._key, begin, end, *more), self._intermediate.certificate]
         certificate = self._intermediate.issue(name, self._key, begin, end)
         return [certificate] if leaf is Leaf.NO_INTERMEDIATE else [certificate, self._intermediate.certificate]
 

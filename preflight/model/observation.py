@@ -57,6 +57,8 @@ class TcpFacts(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     result: str  # "connected", "timeout" or "error" (see errno)
     errno: str | None = None  # ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EACCES, ECONNRESET, ...
+    icmp_code: int | None = None  # of an ICMP (type 3) or ICMPv6 (type 1) "destination unreachable", where it is known
+    icmp_from: str | None = None  # the device that sent it
     source: str | None = None  # "10.0.0.7:51234"
     mapped_to: str | None = None  # "127.0.0.1:18443" where the environment's connect_to replaced the destination
     mss: int | None = None  # clamped for a second attempt after a silent stall

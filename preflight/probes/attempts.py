@@ -8,12 +8,22 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+_LATE_S = 0.05  # a loop that is later than this was held up itself: by its machine, not by the network
+_GRACE_S = 0.25  # for what has come meanwhile
+
+
 class Cap:
-    """A point in loop time at which waiting ends; it can be brought forward, and then ends like any timeout."""
+    """A point in loop time at which waiting ends; it can be brought forward, and then ends like any timeout.
+
+    A process that was held up over its cap gets a moment more, once, to read what has come meanwhile: its own stall is
+    no silence of the network.
+    """
 
     def __init__(self, when: float) -> None:
         self.when = when
+        self._expired = False
         self._holding: asyncio.Timeout | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @classmethod
     def after(cls, seconds: float) -> "Cap":
@@ -23,18 +33,32 @@ class Cap:
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[None]:
         """Raises TimeoutError at the cap. One block at a time."""
-        async with asyncio.timeout_at(self.when) as timeout:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(None) as timeout:
             self._holding = timeout
+            self._timer = loop.call_at(self.when, self._due)
             try:
                 yield
             finally:
+                self._timer.cancel()
                 self._holding = None
 
     def expire(self) -> None:
         """Ends the waiting now."""
+        self._expired = True
         self.when = min(self.when, asyncio.get_running_loop().time())
+        self._end()
+
+    def _due(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._expired or loop.time() - self.when < _LATE_S:
+            self._end()
+        else:
+            self._timer = loop.call_later(_GRACE_S, self._end)
+
+    def _end(self) -> None:
         if self._holding is not None and not self._holding.expired():
-            self._holding.reschedule(self.when)
+            self._holding.reschedule(asyncio.get_running_loop().time())
 
 
 async def twice(

@@ -18,6 +18,7 @@ from preflight.probes.redact import without_credentials
 
 # Connecting a datagram socket sends nothing; the kernel only chooses route and source. Both are Microsoft's own ranges.
 _SOMEWHERE = (("ipv4", socket.AF_INET, "20.60.0.1"), ("ipv6", socket.AF_INET6, "2603:1000::1"))
+_UNIQUE_LOCAL = ipaddress.ip_network("fc00::/7")  # RFC 4193; `is_private` holds for documentation ranges too
 _VARIABLES = ("https_proxy", "http_proxy", "all_proxy", "no_proxy")
 _UPSTREAM = Path("/run/systemd/resolve/resolv.conf")  # what systemd-resolved forwards to
 
@@ -81,7 +82,7 @@ def _families() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
     sources = {name: source for name, family, address in _SOMEWHERE if (source := _source(family, address))}
     six = sources.get("ipv6")
-    if six is not None and six.is_private and "ipv4" in sources:
+    if six is not None and six in _UNIQUE_LOCAL and "ipv4" in sources:
         del sources["ipv6"]
         return tuple(sources), (f"IPv6 has only the unique local address {six} here and is not tried",)
     return tuple(sources), ()

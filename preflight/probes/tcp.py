@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping
 
 from preflight.model.observation import TcpFacts
-from preflight.probes import names
+from preflight.probes import icmp, names
 from preflight.probes.attempts import Cap
 from preflight.probes.clock import Clock
 from preflight.probes.streams import TcpStream
@@ -28,7 +28,7 @@ async def connect(
     at_ms, loop = clock.ms(), asyncio.get_running_loop()
     cap_ms = round(max(cap.when - loop.time(), 0.0) * 1000, 3)
     mapped_to = connect_to.get(names.join(address, port))
-    result, code, source, stream = "connected", None, None, None
+    result, code, source, stream, said = "connected", None, None, None, None
     try:
         sock, where = _socket(*(names.split(mapped_to, port) if mapped_to else (address, port)), mss)
     except OSError as error:
@@ -46,14 +46,18 @@ async def connect(
             raise
         source = _source(sock)
         if result == "connected":
+            icmp.listen(sock, on=False)
             stream = TcpStream(sock)
         else:
+            said = icmp.heard(sock)
             sock.close()
     facts = TcpFacts(
         address=address,
         port=port,
         result=result,
         errno=code,
+        icmp_code=said.code if said else None,
+        icmp_from=said.by if said else None,
         source=source,
         mapped_to=mapped_to,
         mss=mss,
@@ -70,6 +74,7 @@ def _socket(host: str, port: int, mss: int | None) -> tuple[socket.socket, tuple
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
+        icmp.listen(sock, on=True)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if mss is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)

@@ -17,6 +17,7 @@ from bed.sni import Sni, sni
 from bed.topology import GLOBAL6
 from bed.whole import Bed
 from preflight.lab.faults import parse
+from preflight.lab.pages import Page, Presented
 from preflight.lab.script import Answer
 
 _FAKETIME = "faketime/libfaketimeMT.so.1"  # below the library folder of Debian's architecture
@@ -115,6 +116,12 @@ def _answer(bed: Bed, action: Answer) -> Iterator[None]:
 
 
 @contextmanager
+def _wearing(bed: Bed, action: Page | Presented) -> Iterator[None]:
+    with bed.azure.wearing(action):
+        yield
+
+
+@contextmanager
 def _mtu(bed: Bed, action: Mtu) -> Iterator[None]:
     with bed.topology.mtu(action.size, icmp=action.icmp):
         yield
@@ -177,6 +184,8 @@ ACTIONS: dict[str, Kind] = {
     "nft": Kind(Nft, _nft),
     "fault": Kind(Fault, _fault),
     "answer": Kind(Answer, _answer),
+    "page": Kind(Page, _wearing),
+    "certificate": Kind(Presented, _wearing),
     "mtu": Kind(Mtu, _mtu),
     "routes": Kind(Routes, _routes),
     "hosts": Kind(Hosts, _hosts),

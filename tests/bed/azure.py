@@ -10,6 +10,7 @@ from bed.topology import AZURE_DNS, PREFIX6, PREFIXES
 from preflight.lab.embedded import Lab
 from preflight.lab.faults import Fault
 from preflight.lab.network import Network
+from preflight.lab.pages import Page, Presented
 from preflight.lab.script import Answer
 
 DNS = "203.0.113.53"  # the VNet's own resolver: private zones are linked
@@ -33,6 +34,7 @@ class Azure:
         self.lab = Lab(network=NETWORK)
         self._loop.run(self.lab.__aenter__())
         self._answers: tuple[Answer, ...] = ()
+        self._worn: tuple[Page | Presented, ...] = ()
 
     def stop(self) -> None:
         """Close every socket and end the thread."""
@@ -45,6 +47,7 @@ class Azure:
         """Healthy again."""
         self.replace(())
         self.answer(())
+        self._wear(())
         self._call(self.lab.announce_six, ())
         self._call(self.lab.rename, ())
 
@@ -76,6 +79,21 @@ class Azure:
             yield
         finally:
             self.answer(before)
+
+    @contextmanager
+    def wearing(self, *more: Page | Presented) -> Iterator[None]:
+        """These pages and certificates besides those that are there already."""
+        before = self._worn
+        self._wear((*before, *more))
+        try:
+            yield
+        finally:
+            self._wear(before)
+
+    def _wear(self, worn: tuple[Page | Presented, ...]) -> None:
+        self._worn = worn
+        pages = [one for one in worn if isinstance(one, Page)]
+        self._call(self.lab.wear, pages, [one for one in worn if isinstance(one, Presented)])
 
     @contextmanager
     def six(self, *names: str) -> Iterator[None]:

@@ -81,6 +81,14 @@ def test_what_the_catalogue_says_to_open_is_printed_instead_of_single_hosts():
     assert "westeurope" in found.change
 
 
+@pytest.mark.parametrize(("code", "cause"), [(1, "route.unreachable"), (13, "route.prohibited")])
+def test_a_device_that_says_by_icmp_that_there_is_no_way_is_proven_and_named(code, cause):
+    seen = connection(PUBLIC, secure=False, result="error", errno="EHOSTUNREACH", icmp_code=code, icmp_from="10.0.0.1")
+    (found,) = run_of({"node/user1": {"connections": (seen,), "http": UNSET}}).findings
+    assert (found.cause, found.confidence, found.candidates) == (cause, Confidence.PROVEN, ())
+    assert "says 10.0.0.1 by ICMP" in found.why[0]
+
+
 @pytest.mark.parametrize(
     ("stated", "first", "never"),
     [

@@ -57,6 +57,13 @@ def unconnected(**more):
     return hop(connections=(connection(secure=False, **more),), http=UNSET)
 
 
+def told(code, errno="EHOSTUNREACH", address=PUBLIC):
+    """A device on the way answered with ICMP."""
+    seen = connection(address, secure=False, result="error", errno=errno, icmp_code=code, icmp_from="10.0.0.1")
+    looked_up = dns(answer(address, rtype="AAAA"), answer()) if ":" in address else resolved(address)
+    return hop(dns=looked_up, connections=(seen,), http=UNSET)
+
+
 def handshake(result="ok", **more):
     after = http() if result == "ok" else UNSET
     return hop(connections=(connection(secure=tls(result, **more)),), http=after)
@@ -89,6 +96,10 @@ BAD = [
     ("route.unreachable", unconnected(result="error", errno="ENETUNREACH"), ISSUERS, "no route"),
     ("route.unreachable", unconnected(result="error", errno="EHOSTUNREACH"), ISSUERS, "icmp host unreachable"),
     ("route.prohibited", unconnected(result="error", errno="EACCES"), ISSUERS, "icmp administratively prohibited"),
+    ("route.prohibited", told(13), ISSUERS, "icmp communication administratively prohibited"),
+    ("route.prohibited", told(10), ISSUERS, "icmp host administratively prohibited"),
+    ("route.unreachable", told(1), ISSUERS, "icmp host unreachable, with its sender"),
+    ("tcp.refused", told(3, "ECONNREFUSED"), ISSUERS, "icmp port unreachable"),
     ("tcp.refused", unconnected(result="error", errno="ECONNREFUSED"), ISSUERS, "reset to the SYN"),
     ("tcp.reset", unconnected(result="error", errno="ECONNRESET"), ISSUERS, "reset while connecting"),
     ("tcp.timeout", unconnected(result="timeout"), ISSUERS, "silence"),
@@ -371,3 +382,8 @@ def test_now_is_the_runs_start_and_never_the_clock():
 def test_silence_of_all_servers_is_judged_before_any_connection():
     found = verdict(hop(dns=dns(timeout()), connections=(), http=UNSET))
     assert (found.cause, found.at) == ("dns.timeout", "origin.dns")
+
+
+@pytest.mark.parametrize(("code", "cause"), [(0, "route.unreachable"), (6, "route.prohibited")])
+def test_icmpv6_has_codes_of_its_own(code, cause):
+    assert verdict(told(code, "ENETUNREACH", V6), families=("ipv4", "ipv6")).cause == cause

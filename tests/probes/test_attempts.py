@@ -1,6 +1,8 @@
 """Second attempts: when one is started, which one counts, and what becomes of the other."""
 
 import asyncio
+import socket
+import time
 
 import pytest
 
@@ -77,3 +79,30 @@ async def test_a_cap_that_has_passed_ends_at_once():
     with pytest.raises(TimeoutError):
         async with Cap.after(-1).hold():
             await asyncio.sleep(60)
+
+
+async def test_what_came_while_the_process_was_held_up_is_read_after_the_cap():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.02, lambda: (theirs.send(b"in time"), time.sleep(0.3)))
+        async with Cap.after(0.1).hold():
+            assert await loop.sock_recv(ours, 100) == b"in time"
+
+
+async def test_a_process_that_was_held_up_waits_no_longer_than_a_moment_more():
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.02, time.sleep, 0.3)
+    with pytest.raises(TimeoutError):
+        async with Cap.after(0.1).hold(), asyncio.timeout(5):
+            await asyncio.Event().wait()
+
+
+async def test_a_cap_that_was_brought_forward_gives_no_moment_more():
+    cap, loop = Cap.after(60), asyncio.get_running_loop()
+    loop.call_soon(cap.expire)
+    loop.call_soon(time.sleep, 0.1)  # held up: late, and expired all the same
+    with pytest.raises(TimeoutError):
+        async with cap.hold():
+            await asyncio.sleep(0.2)
