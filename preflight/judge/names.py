@@ -1,6 +1,6 @@
 """Whether one server's word on a name is good: rcode, sinkholes, private link. The table of azure-facts 3.2."""
 
-from preflight.judge.addresses import AddressClass, block_device, block_name, classify, is_internal, is_public
+from preflight.judge.addresses import AddressClass, block_device, block_name, classify, family, is_internal, is_public
 from preflight.judge.answers import Kind, Said
 from preflight.judge.outcome import Outcome, fail, good, unknown
 from preflight.judge.scene import listed
@@ -75,9 +75,11 @@ def _sinkhole(check: Check, name: str, word: Said) -> Outcome | None:
 
 
 def _wrong_address(check: Check, word: Said) -> Outcome | None:
+    """An expectation speaks of its own family only: what the other one has to be, nobody said."""
     expected = check.expect.addresses
-    wrong = [address for address in word.addresses if address not in expected] if expected else []
-    if not wrong:
+    spoken = [address for address in word.addresses if family(address) in map(family, expected)]
+    wrong = [address for address in spoken or word.addresses if address not in expected]
+    if not expected or not wrong:
         return None
     return fail("endpoint.wrong-address", f"{word.server} answers {listed(wrong)}; expected: {listed(expected)}")
 

@@ -20,6 +20,8 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _LAUNCH = Path(__file__).with_name("launch.py")
+_KEEPER = _LAUNCH.with_name("keeper.py")
+_HELD: list[int] = []  # descriptors that stay open as long as this process lives
 _NETNS = Path("/run/netns")
 _LISTENING = "0A"  # state TCP_LISTEN in /proc/net/tcp
 _POLL = 0.005  # seconds
@@ -56,6 +58,18 @@ def enter() -> None:
     Path("/run/lock").mkdir()
     command("ip", "link", "set", "lo", "up")
     command("nft", "list", "ruleset")
+    _keep()
+
+
+def _keep() -> None:
+    """Start what cleans up when this process is gone, however it goes. It holds the reading end of a pipe of ours."""
+    reading, writing = os.pipe()  # neither is inherited; the writing end is closed by the end of this process
+    os.posix_spawn(
+        sys.executable, [sys.executable, "-I", "-S", str(_KEEPER)], os.environ,
+        file_actions=[(os.POSIX_SPAWN_DUP2, reading, 0)], setsid=True,
+    )  # fmt: skip
+    os.close(reading)
+    _HELD.append(writing)
 
 
 def _require(*programs: str) -> None:

@@ -124,6 +124,11 @@ def test_a_bad_answer_is_a_failure_with_its_own_cause(facts, expect, cause):
         pytest.param(resolved("100.64.0.9"), PRIVATE_LINK, id="carrier-grade NAT range as internal"),
         pytest.param(resolved("fd00::7", rtype="AAAA"), Expect(catalogue_name=False), id="unique local"),
         pytest.param(resolved("20.1.2.3"), Expect(addresses=("20.1.2.3", "20.1.2.4")), id="the router's address"),
+        pytest.param(
+            dns(answer("20.1.2.3"), answer("2603:1030::5", rtype="AAAA")),
+            Expect(addresses=("20.1.2.3",)),
+            id="the router's address, and one of the family that nobody spoke of",
+        ),
         pytest.param(resolved("127.0.0.1"), Expect(catalogue_name=False), id="loopback of a dependency"),
         pytest.param(dns(system=SystemLookup(result="literal", addresses=(PUBLIC,))), ANY, id="an address, no name"),
         pytest.param(
@@ -278,3 +283,9 @@ def test_behind_a_proxy_the_targets_dns_is_side_evidence():
     outcome = judge_dns.judge(check(), the_hop, scene)
     assert outcome.status is Status.PASS
     assert "NXDOMAIN" in outcome.reason
+
+
+def test_nothing_but_the_family_that_nobody_spoke_of_is_a_wrong_address():
+    facts = dns(answer("2603:1030::5", rtype="AAAA"), answer())
+    outcome = judged(facts, Expect(addresses=("20.1.2.3",)), vantage(families=("ipv4", "ipv6")))
+    assert outcome.cause == "endpoint.wrong-address"
