@@ -18,8 +18,8 @@ Fault = tuple[str, str]  # what was found ("is a URL"), and what would be right
 Rule = Callable[[Any], Fault | None]
 
 _INDEX = re.compile(r"\[[^\]]*\]")
-# Too much rather than too little: passwords may hold any character.
-_USERINFO = re.compile(r"(?<=://)\S*@|^(?!\w+://)\S*@")
+_WORD = re.compile(r"\S+")
+_SCHEME = re.compile(r"\w+")
 _SECRET_QUERY = re.compile(
     r"([?&;](?:sig|signature|code|key|api[-_]?key|token|access_token|password|secret|subscription-key)=)[^&;\s\"]+",
     re.IGNORECASE,
@@ -36,7 +36,19 @@ BAD: Final = _Bad()
 
 def masked(text: str) -> str:
     """The text without passwords in URLs and without secret query parameters."""
-    return _SECRET_QUERY.sub(r"\1***", _USERINFO.sub("***@", text))
+    return _SECRET_QUERY.sub(r"\1***", _WORD.sub(_without_userinfo, text))
+
+
+def _without_userinfo(word: re.Match[str]) -> str:
+    """Up to the last at sign: passwords may hold any character, so rather too much than too little.
+
+    Without a scheme only where the text begins. Searched for, since one pattern for it would begin anew at each "://".
+    """
+    head, found, rest = word[0].partition("://")
+    last = word[0].rpartition("@")[2]
+    if word.start() == 0 and "@" in word[0] and not (found and _SCHEME.fullmatch(head)):
+        return f"***@{last}"
+    return f"{head}://***@{last}" if "@" in rest else word[0]
 
 
 def shown(value: object) -> str:

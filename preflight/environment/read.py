@@ -11,7 +11,7 @@ from preflight.failures import UsageFailure
 from preflight.strict import Fault, printable
 
 LARGEST: Final = 4_000_000  # bytes; the largest CA bundles have a quarter of this
-_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import tomllib
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from preflight import catalogue, environment, plan
-from preflight.environment import azure_output, template
+from preflight.environment import azure_output, read, template
 from preflight.environment.shape import File
 from preflight.failures import UsageFailure
 
@@ -94,3 +95,16 @@ def test_spoilt_az_output_is_refused_clearly_or_written_as_toml(tmp_path_factory
     with contextlib.suppress(UsageFailure):
         draft = azure_output.understand([path])
         assert tomllib.loads(template.render(draft.tables))["schema_version"] == 1
+
+
+def test_megabytes_that_begin_a_thing_again_and_again_are_read_once(tmp_path):
+    """A pattern that tries anew at each beginning would need hours for the largest file that is read."""
+    whole = ("://" * 400_000, "a@" * 600_000, "?sig" * 300_000, "\x1b" * 1_000_000)
+    for value in whole:
+        with pytest.raises(UsageFailure):
+            environment.resolve(
+                Path("x"), {"schema_version": 1, "environment": {"cloud": value}}, environ={}, clouds=CLOUDS
+            )
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(b"-----BEGIN CERTIFICATE-----\n" * 130_000)
+    assert isinstance(read.read_certificates(bundle, "ca.pem"), tuple)

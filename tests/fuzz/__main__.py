@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     unknown = [name for name in given.targets if name != "all" and name not in TARGETS]
     if unknown:
         parser.error(f"there is no target {', '.join(unknown)}")
-    if not driver.available():
+    if not driver.atheris():
         print(
             "needs atheris: pip install 'azureml-aks-preflight[fuzz]' (CPython 3.11 to 3.14, Linux x86_64)",
             file=sys.stderr,

@@ -34,13 +34,12 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     executions: int = 0
 
 
-def available() -> bool:
-    """Whether atheris is installed; it exists for CPython 3.11 to 3.14 on Linux x86_64 only."""
+def atheris() -> str:
+    """The version of atheris, "" when it is not installed; it exists for CPython 3.11 to 3.14 on Linux x86_64 only."""
     try:
-        version("atheris")
+        return version("atheris")
     except PackageNotFoundError:
-        return False
-    return True
+        return ""
 
 
 def run(target: Target, budget: Budget, command: str) -> record.Outcome:
@@ -114,7 +113,7 @@ def _outcome(target: Target, log: str, slowest: dict, times: tuple[float, float]
         date=record.today(),
         commit=record.commit(),
         version=__version__,
-        atheris=version("atheris"),
+        atheris=atheris(),
         command=command,
     )
 
