@@ -3,6 +3,9 @@
 import asyncio
 import socket
 import struct
+from functools import cache
+
+from dns.message import Message
 
 from fuzz import memory, onward
 from fuzz.target import Depth, Feed, Target
@@ -15,6 +18,11 @@ from preflight.probes.clock import Clock
 NAME = "stmlprod.blob.core.windows.net"
 _CAP_S = 5.0
 _RESULTS = {"answer", "timeout", "malformed", "error"}
+
+
+@cache
+def _query(rtype: str) -> Message:
+    return dns._query(dns.Question(name=NAME, rtype=rtype, server="10.0.0.4:53"))
 
 
 def _bounded(answer: DnsAnswer) -> None:
@@ -36,7 +44,7 @@ def _message(data: bytes, depth: Depth) -> None:
     """First byte: A or AAAA. Then the message without its id, which always fits: guessing 16 bits teaches nothing."""
     feed = Feed(data)
     rtype = "AAAA" if feed.byte() % 2 else "A"
-    query = dns._query(dns.Question(name=NAME, rtype=rtype, server="10.0.0.4:53"))
+    query = _query(rtype)
     heard = dns._Heard()
     response = dns._parse(struct.pack("!H", query.id) + feed.rest(), query, heard)
     if response is None:

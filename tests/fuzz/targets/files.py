@@ -9,7 +9,7 @@ import httpx
 import msgspec
 
 from fuzz import onward
-from fuzz.files import Scratch
+from fuzz.files import Scratch, in_memory
 from fuzz.memory import NEXT
 from fuzz.target import Depth, Target
 from preflight import catalogue, environment, plan
@@ -48,7 +48,7 @@ def _environment(data: bytes, depth: Depth) -> None:
     lines = (line.partition("=") for line in variables.decode("utf-8", "replace").split("\n"))
     environ = {name: value for name, found, value in lines if found and name}
     try:
-        env = environment.load(_SCRATCH.file(text, "preflight.toml"), environ=environ, clouds=_CLOUDS)
+        env = environment.load(in_memory(text, "preflight.toml"), environ=environ, clouds=_CLOUDS)
         built = plan.build(onward.catalogue_of_the_project(), env, vantages=_EVERYWHERE)
     except UsageFailure as failure:
         _printable(failure)
@@ -63,7 +63,7 @@ def _environment(data: bytes, depth: Depth) -> None:
 
 def _catalogue(data: bytes, depth: Depth) -> None:
     """A file of checks. What it holds is planned for the whole environment."""
-    path = _SCRATCH.file(data, "own/50-own.toml")
+    path = in_memory(data, "50-own.toml")
     try:
         problems: list[str] = []
         drafts = {draft.id: draft for draft in catalogue_load._file(path, problems)}
@@ -72,7 +72,7 @@ def _catalogue(data: bytes, depth: Depth) -> None:
         if problems:
             raise Problems(problems)
         if depth is Depth.SHOWN:
-            catalogue.load((path.parent,))
+            catalogue.load((_SCRATCH.file(data, "own/50-own.toml").parent,))
     except UsageFailure as failure:
         _printable(failure)
         return
@@ -91,7 +91,7 @@ def _catalogue(data: bytes, depth: Depth) -> None:
 def _clouds_file(data: bytes, depth: Depth) -> None:
     """clouds.toml of a folder of checks."""
     try:
-        found, problems = cloud_files._read(_SCRATCH.file(data, "clouds/clouds.toml"))
+        found, problems = cloud_files._read(in_memory(data, "clouds.toml"))
         if problems:
             raise Problems(problems)
     except UsageFailure as failure:
@@ -103,7 +103,7 @@ def _clouds_file(data: bytes, depth: Depth) -> None:
 def _az(data: bytes, depth: Depth) -> None:
     """What az printed: understood, written as preflight.toml, and that read again."""
     try:
-        draft = azure_output.understand([_SCRATCH.file(data, "az.json")])
+        draft = azure_output.understand([in_memory(data, "az.json")])
     except UsageFailure as failure:
         _printable(failure)
         return
@@ -148,7 +148,7 @@ def _secrets(data: bytes, depth: Depth) -> None:
 
 def _pem(data: bytes, depth: Depth) -> None:
     """A file of authorities."""
-    found = read.read_certificates(_SCRATCH.file(data, "ca.pem"), "ca.pem")
+    found = read.read_certificates(in_memory(data, "ca.pem"), "ca.pem")
     if not isinstance(found, str):
         assert all(part.isprintable() for part in found)
         return

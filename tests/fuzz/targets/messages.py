@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import msgspec
 
 from fuzz import memory, onward
-from fuzz.files import Scratch
+from fuzz.files import in_memory
 from fuzz.target import Depth, Target
 from preflight import journal
 from preflight.cli import saved
@@ -21,7 +21,6 @@ from preflight.session import Session
 from preflight.vantages import agent, process, protocol
 from preflight.vantages.base import Emit
 
-_SCRATCH = Scratch()
 _LINE = 8_192  # the child's limit on a line, so that the fuzzer reaches it
 RUN_ID = "fuzz"
 
@@ -69,7 +68,7 @@ def _plan(data: bytes, depth: Depth) -> None:
 def _run(data: bytes, depth: Depth) -> None:
     """A saved run, or the journal of one that was killed: shown as it is, and judged again."""
     try:
-        run = saved.run(_SCRATCH.file(data, "run.json"))
+        run = saved.run(in_memory(data, "run.json"))
     except UsageFailure as failure:
         _told(failure)
         return

@@ -3,7 +3,7 @@
 import msgspec
 
 from fuzz import onward
-from fuzz.files import Scratch
+from fuzz.files import in_memory
 from fuzz.target import Depth, Feed, Target
 from preflight.model.plan import Proxy
 from preflight.probes import local, names, noproxy, proxy, resolv_conf, system_lookup
@@ -11,12 +11,11 @@ from preflight.probes.resolvers import Resolvers
 
 NAME = "stmlprod.blob.core.windows.net"
 _HOSTS = (NAME, "10.0.0.7", "fd00::7", "localhost", "acrprod.privatelink.azurecr.io")
-_SCRATCH = Scratch()
 
 
 def _resolv_conf(data: bytes, depth: Depth) -> None:
     """The file; its servers are then handed to the resolvers of a vantage."""
-    facts = resolv_conf.read(_SCRATCH.file(data))
+    facts = resolv_conf.read(in_memory(data))
     assert len(facts.search) <= 16
     assert len(facts.options) <= 32
     assert 0 <= facts.ndots <= 15
@@ -29,7 +28,7 @@ def _resolv_conf(data: bytes, depth: Depth) -> None:
 
 def _hosts(data: bytes, depth: Depth) -> None:
     """The file; the name is looked for in it."""
-    found = system_lookup.from_hosts_file(NAME, _SCRATCH.file(data))
+    found = system_lookup.from_hosts_file(NAME, in_memory(data))
     assert len(found) <= 64
     assert all(names.literal(address) for address in found)
 

@@ -75,11 +75,11 @@ def _der(data: bytes, depth: Depth) -> None:
 
 
 def _chain(data: bytes, depth: Depth) -> None:
-    """First byte: how many certificates the bytes are cut into. They are presented in a TLS 1.2 handshake."""
+    """First byte: whether to cut the bytes into certificates, how often to present them all. The handshake is TLS 1.2."""
     feed = Feed(data)
     choice, ders = feed.byte(), feed.rest()
     parts = split(ders) if choice & 8 else [ders]
-    facts = memory.run(_shake(Peer(flight(parts * (choice // 16 + 1)), choice & 7)))
+    facts = memory.run(_shake(Peer(flight(parts * (choice // 64 + 1)), choice & 7)))
     _bounded(facts)
     _judged(facts, depth=depth)
 
