@@ -67,23 +67,23 @@ State = Waiting | Unschedulable | PullFails | Running | Ended | Trouble
 
 def read(pod: Json) -> State:
     """The state of a probe's pod."""
-    status = pod.get("status") or {}
-    container: Json = next((one for one in status.get("containerStatuses") or [] if one.get("name") == CONTAINER), {})
-    state = container.get("state") or {}
-    node = str((pod.get("spec") or {}).get("nodeName") or "")
+    status = _table(pod.get("status"))
+    container = next((one for one in _tables(status.get("containerStatuses")) if one.get("name") == CONTAINER), {})
+    state = _table(container.get("state"))
+    node = _text(_table(pod.get("spec")).get("nodeName"))
     if (ended := state.get("terminated")) is not None:
-        return _ended(ended, status, node)
+        return _ended(_table(ended), status, node)
     if (lost := _lost(pod, status, node)) is not None:
         return lost
     if state.get("running") is not None:
         return Running(node=node)
     if (waiting := state.get("waiting")) is not None:
-        return _waiting(waiting, node)
+        return _waiting(_table(waiting), node)
     return _pending(status, node)
 
 
 def _ended(ended: Json, status: Json, node: str) -> State:
-    code, reason, message = int(ended.get("exitCode") or 0), str(ended.get("reason") or ""), _text(ended.get("message"))
+    code, reason, message = _whole(ended.get("exitCode")), _text(ended.get("reason")), _text(ended.get("message"))
     if reason == "OOMKilled":
         return Trouble(cause="pod.out-of-memory", text=f"the probe was killed on {node}: it passed its memory limit")
     if _EXEC_FORMAT.search(message):
@@ -98,7 +98,7 @@ def _ended(ended: Json, status: Json, node: str) -> State:
 def _lost(pod: Json, status: Json, node: str) -> Trouble | None:
     if (lost := _by_status(status, node)) is not None:
         return lost
-    if (pod.get("metadata") or {}).get("deletionTimestamp"):
+    if _table(pod.get("metadata")).get("deletionTimestamp"):
         return Trouble(
             cause="pod.gone", text=f"the probe's pod on {node or 'no node yet'} was deleted by somebody else"
         )
@@ -129,7 +129,7 @@ def _waiting(waiting: Json, node: str) -> State:
 
 
 def _pending(status: Json, node: str) -> State:
-    for condition in status.get("conditions") or []:
+    for condition in _tables(status.get("conditions")):
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return Unschedulable(
                 text=_text(condition.get("message")) or str(condition.get("reason") or "no reason given")
@@ -146,7 +146,7 @@ def pull_error(events: Sequence[Json], state: PullFails) -> str:
 def failures(events: Sequence[Json]) -> int:
     """How often the pull has failed so far."""
     return sum(
-        int(event.get("count") or 1)
+        _whole(event.get("count")) or 1
         for event in events
         if _is_failure(event) and pulls.says_why(_text(event.get("message")))
     )
@@ -178,6 +178,19 @@ def refused(events: Sequence[Json]) -> Trouble | None:
 
 def _newest_last(events: Sequence[Json]) -> list[Json]:
     return sorted(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+
+
+def _table(value: object) -> Json:
+    """The API server's answers are parsed, not trusted: what is no table is an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def _tables(value: object) -> list[Json]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _text(value: object) -> str:

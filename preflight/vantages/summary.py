@@ -77,7 +77,7 @@ def unpack(plan: VantagePlan, text: str) -> Summary | None:
             return None
         restored = tuple(_restored(one, plan) for one in packed.observations)
         facts = msgspec.convert({**packed.facts, "vantage": plan.vantage, "tool_version": packed.version}, VantageFacts)
-    except (ValueError, zlib.error, IndexError, KeyError, TypeError):  # msgspec's errors are ValueErrors
+    except (ValueError, zlib.error, IndexError, KeyError, TypeError, RecursionError):  # msgspec's are ValueErrors
         return None
     return Summary(facts=facts, observed=packed.observed, observations=restored)
 

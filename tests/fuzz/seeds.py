@@ -5,10 +5,12 @@ Certificates and times differ from run to run, so the seeds do too; they are mad
 """
 
 import asyncio
+import base64
 import json
 import shutil
 import ssl
 import sys
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +31,7 @@ from preflight.judge import evidence_of, judge
 from preflight.model import journal as lines_of_journals
 from preflight.model.run import Run
 from preflight.model.vocabulary import ProbeName
-from preflight.vantages import protocol
+from preflight.vantages import protocol, summary
 
 _HERE = Path(__file__).resolve().parent
 _ROOT = _HERE.parent.parent
@@ -179,6 +181,7 @@ def _own(found: Seeds, tape: Tape) -> None:
     for task in (ProbeName.BLOB, ProbeName.REGISTRY):
         found["run-file"][msgspec.json.encode(_alone(tape.run, task))] = None
     found["agent-lines"][_lines(tape.run)] = None
+    found["agent-summary"][_summary(tape.run)] = None
     found["journal"][_journal(_alone(tape.run, ProbeName.BLOB))] = None
     for chain in _chains():
         found["tls-chain"][b"\x08" + b"".join(chain)] = None
@@ -212,6 +215,16 @@ def _lines(run: Run) -> bytes:
     )
     lines = [protocol.encode("fuzz", number, message) for number, message in enumerate(messages)]
     return b"a line of somebody else\n" + b"".join(lines)
+
+
+def _summary(run: Run) -> bytes:
+    """What the agent of the pod would have packed into its termination message, unpacked."""
+    key = onward.task(ProbeName.BLOB).key
+    plan = onward.plain_plan()
+    seen = [one for one in run.observations if one.task == key]
+    message = summary.pack(plan, onward.facts(), seen).decode().removeprefix(summary.MARK)
+    inflate = zlib.decompressobj(-15, summary._dictionary(plan))
+    return inflate.decompress(base64.b85decode(message))
 
 
 def _journal(run: Run) -> bytes:

@@ -1,6 +1,9 @@
 """Our own formats, as somebody else may write them: the agent's lines, the plan that it is handed, saved runs."""
 
 import asyncio
+import base64
+import json
+import zlib
 from types import SimpleNamespace
 
 import msgspec
@@ -12,14 +15,17 @@ from preflight import journal
 from preflight.cli import saved
 from preflight.failures import UsageFailure
 from preflight.judge import evidence_of
+from preflight.kube import pods, pulls
+from preflight.model.causes import CAUSES
 from preflight.model.observation import VantageFacts
 from preflight.model.plan import VantagePlan
 from preflight.model.secret import Secrets
 from preflight.model.vocabulary import ProbeName
 from preflight.probes.proxy import Proxies
 from preflight.session import Session
-from preflight.vantages import agent, process, protocol
+from preflight.vantages import agent, process, protocol, summary
 from preflight.vantages.base import Emit
+from preflight.vantages.listener import Listener
 
 _LINE = 8_192  # the child's limit on a line, so that the fuzzer reaches it
 RUN_ID = "fuzz"
@@ -35,16 +41,61 @@ def _lines(data: bytes, depth: Depth) -> None:
     session = Session(task_plan(), {onward.VANTAGE: onward.plain_plan()}, run_id=RUN_ID)
 
     async def vantage(plan: VantagePlan, _secrets: Secrets, emit: Emit) -> VantageFacts:
-        listener = process._Listener(plan, emit)
+        listener = Listener(plan, emit)
         reader = asyncio.StreamReader(limit=_LINE)
         reader.feed_data(data)
         reader.feed_eof()
-        await listener.read(SimpleNamespace(stdout=reader))
-        assert listener._reader.missing >= 0
+        await process._hear(SimpleNamespace(stdout=reader), listener)
+        assert listener.reader.missing >= 0
         return listener.facts("the agent ended")
 
     memory.run(session.conduct({onward.VANTAGE: vantage}, {}, lambda _name, _item: None))
     onward.onward(session.evidence(session.begin({}), session.end()), depth=depth)
+
+
+def _summary(data: bytes, depth: Depth) -> None:
+    """A termination message: as it is when it has the mark, otherwise the JSON that an agent would have packed."""
+    plan = onward.plain_plan()
+    told = data.decode("utf-8", "replace") if data.startswith(summary.MARK.encode()) else packed(plan, data)
+    found = summary.unpack(plan, told)
+    if found is None:
+        return
+    listener = Listener(plan, lambda _item: None)
+    listener.add(found)
+    facts = listener.facts("the log could not be read")
+    evidence = onward.unseen(onward.everything(), {})
+    seen = tuple({one.task: one for one in found.observations}.values())
+    onward.onward(msgspec.structs.replace(evidence, vantages=(facts,), observations=seen), depth=depth)
+
+
+def packed(plan: VantagePlan, content: bytes) -> str:
+    """What `summary.pack` would make of this JSON."""
+    deflate = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, summary._dictionary(plan))
+    return summary.MARK + base64.b85encode(deflate.compress(content) + deflate.flush()).decode()
+
+
+def _pod(data: bytes, depth: Depth) -> None:
+    """A pod and the events about it as the API server tells them: the state, and why a pull fails."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(document, dict):
+        return
+    state = pods.read(document)
+    events = [one for one in document.get("events") or [] if isinstance(one, dict)] if _listed(document) else []
+    if isinstance(state, pods.PullFails):
+        told = pods.pull_error(events, state)
+        assert pulls.classify(told).cause in pulls.CAUSES
+    pods.failures(events)
+    pods.delay(events)
+    refused = pods.refused(events)
+    for trouble in (state, refused):
+        assert not isinstance(trouble, pods.Trouble) or trouble.cause in CAUSES
+
+
+def _listed(document: dict[str, object]) -> bool:
+    return isinstance(document.get("events"), list)
 
 
 def _told(failure: UsageFailure) -> None:
@@ -96,7 +147,7 @@ TARGETS = (
     Target(
         name="agent-lines",
         parses="lines of agents",
-        enters="vantages.process._Listener.read, session.Session",
+        enters="vantages.process._hear, vantages.listener.Listener, session.Session",
         run=_lines,
         longest=16_384,
         mutator="lines",
@@ -119,6 +170,22 @@ TARGETS = (
         longest=32_768,
         mutator="json",
         words=('"schema_version":1', '"verdicts":', '"observations":'),
+    ),
+    Target(
+        name="agent-summary",
+        parses="termination messages of agents",
+        enters="vantages.summary.unpack, vantages.listener.Listener.add",
+        run=_summary,
+        longest=8_192,
+        mutator="json",
+    ),
+    Target(
+        name="pod-status",
+        parses="pods and events of the API server",
+        enters="kube.pods.read, pull_error, refused, kube.pulls.classify",
+        run=_pod,
+        mutator="json",
+        words=("ErrImagePull", "i/o timeout", "x509: ", "lookup ", "OOMKilled", "FailedCreate", "exceeded quota:"),
     ),
     Target(
         name="journal",

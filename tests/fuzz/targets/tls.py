@@ -75,7 +75,7 @@ def _der(data: bytes, depth: Depth) -> None:
 
 
 def _chain(data: bytes, depth: Depth) -> None:
-    """First byte: whether to cut the bytes into certificates, how often to present them all. The handshake is TLS 1.2."""
+    """First byte: whether to cut the bytes into certificates, and how often to present them. It is TLS 1.2."""
     feed = Feed(data)
     choice, ders = feed.byte(), feed.rest()
     parts = split(ders) if choice & 8 else [ders]
