@@ -18,7 +18,8 @@ from preflight.probes.redact import without_credentials
 
 # Connecting a datagram socket sends nothing; the kernel only chooses route and source. Both are Microsoft's own ranges.
 _SOMEWHERE = (("ipv4", socket.AF_INET, "20.60.0.1"), ("ipv6", socket.AF_INET6, "2603:1000::1"))
-_UNIQUE_LOCAL = ipaddress.ip_network("fc00::/7")  # RFC 4193; `is_private` holds for documentation ranges too
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")  # RFC 4193; `is_private` holds documentation ranges and more
 _VARIABLES = ("https_proxy", "http_proxy", "all_proxy", "no_proxy")
 _UPSTREAM = Path("/run/systemd/resolve/resolv.conf")  # what systemd-resolved forwards to
 
@@ -76,19 +77,21 @@ def _resolver_notices(resolver: ResolverFacts) -> Iterator[str]:
 
 
 def _families() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Families with a global source address. A unique local IPv6 one counts only where there is no IPv4 at all.
+    return tried({name: source for name, family, address in _SOMEWHERE if (source := _source(family, address))})
+
+
+def tried(sources: Mapping[str, Address]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Families by their source addresses, and notices. A unique local IPv6 one counts only where there is no IPv4.
 
     RFC 6724 prefers IPv4 to a unique local source, so no consumer would use it otherwise.
     """
-    sources = {name: source for name, family, address in _SOMEWHERE if (source := _source(family, address))}
     six = sources.get("ipv6")
     if six is not None and six in _UNIQUE_LOCAL and "ipv4" in sources:
-        del sources["ipv6"]
-        return tuple(sources), (f"IPv6 has only the unique local address {six} here and is not tried",)
+        return ("ipv4",), (f"IPv6 has only the unique local address {six} here and is not tried",)
     return tuple(sources), ()
 
 
-def _source(family: socket.AddressFamily, address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _source(family: socket.AddressFamily, address: str) -> Address | None:
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.connect((address, 443))

@@ -1,5 +1,7 @@
 """What is true of a place before anything is sent."""
 
+import ipaddress
+
 import pytest
 from probes_shared import mapping, plan
 
@@ -110,3 +112,20 @@ def test_the_real_place_can_be_looked_at():
     assert set(seen.families) <= {"ipv4", "ipv6"}
     assert seen.platform
     Dialer(plan(), seen, {})
+
+
+@pytest.mark.parametrize(
+    ("six", "families"),
+    [
+        ("fd00:70::10", ("ipv4",)),  # RFC 6724 prefers IPv4 to a unique local source
+        ("2603:1030::10", ("ipv4", "ipv6")),
+        ("2001:db8:70::10", ("ipv4", "ipv6")),  # `is_private` for Python, global for every resolver library
+    ],
+)
+def test_only_a_unique_local_address_is_no_way_to_the_internet(six, families):
+    sources = {"ipv4": ipaddress.ip_address("10.0.0.7"), "ipv6": ipaddress.ip_address(six)}
+    assert local.tried(sources)[0] == families
+
+
+def test_a_unique_local_address_is_used_where_there_is_no_other():
+    assert local.tried({"ipv6": ipaddress.ip_address("fd00:70::10")}) == (("ipv6",), ())
