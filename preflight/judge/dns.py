@@ -2,14 +2,14 @@
 
 from msgspec import UNSET
 
-from preflight.judge import names
+from preflight.judge import everywhere, names, own
 from preflight.judge.addresses import is_internal
-from preflight.judge.answers import DEFINITE, SILENT, Kind, Said, by_server
+from preflight.judge.answers import DEFINITE, SILENT, Said, by_server
 from preflight.judge.outcome import Outcome, fail, good, warn
 from preflight.judge.scene import Scene, listed
 from preflight.model.observation import DnsFacts, Hop
 from preflight.model.plan import Check
-from preflight.model.vocabulary import Status, VantageKind
+from preflight.model.vocabulary import Status
 
 # Consumers that may ask any of the configured servers for any query; the others keep to an order.
 # CoreDNS: plugin forward, policy random by default. dnsmasq: without strict-order it asks all and keeps the fastest.
@@ -28,14 +28,22 @@ def judge(check: Check, hop: Hop, scene: Scene) -> Outcome | None:
     if hop.proxy is not UNSET:
         return _behind_proxy(said)
     if dns.system.hosts_file:
-        return _hosts(check, dns, said, scene)
-    return _servers(check, dns, said, scene)
+        return own.hosts_file(check, hop, dns, said, scene)
+    return _portal(hop, dns, scene) or _servers(check, dns, said, scene)
 
 
 def _behind_proxy(said: tuple[Said, ...]) -> Outcome:
     """Where a proxy applies it resolves the name; what is resolved here is side evidence."""
     seen = next((f"; here {word.server} says: {word.words}" for word in said if word.role == "configured"), "")
     return good(f"the proxy resolves the name{seen}")
+
+
+def _portal(hop: Hop, dns: DnsFacts, scene: Scene) -> Outcome | None:
+    """A name among many that all lead to one address, where nothing that could be the service answers."""
+    if not dns.addresses or not set(dns.addresses) <= scene.catch_all or everywhere.served(hop):
+        return None
+    servers = listed([answer.server for answer in dns.answers if set(answer.addresses) & scene.catch_all])
+    return fail("dns.catch-all", f"{servers} answers {listed(dns.addresses)} for {dns.name}, as for every other name")
 
 
 def _servers(check: Check, dns: DnsFacts, said: tuple[Said, ...], scene: Scene) -> Outcome | None:
@@ -45,7 +53,7 @@ def _servers(check: Check, dns: DnsFacts, said: tuple[Said, ...], scene: Scene) 
     if scene.facts is not None and scene.facts.resolver.consumer == "glibc":
         configured = configured[:_GLIBC_SERVERS]
     outcome = (_any if _takes_any(scene) else _ordered)(check, dns, configured, said)
-    return _compared(_system(outcome, dns, configured), configured, said)
+    return _compared(own.lookup(outcome, check, dns, configured, scene), configured, said)
 
 
 def _takes_any(scene: Scene) -> bool:
@@ -130,36 +138,6 @@ def _reservations(outcome: Outcome, servers: tuple[Said, ...], used: Said) -> Ou
         cause = "dns.aaaa-failing" if used.flaw_type == "AAAA" else names.CAUSE_OF[used.flaw]
         return warn(cause, f"{used.server} answers {used.words}, but {used.flaw_words} to the {used.flaw_type} query")
     return outcome
-
-
-def _hosts(check: Check, dns: DnsFacts, said: tuple[Said, ...], scene: Scene) -> Outcome:
-    """The hosts file is what counts. AKS itself writes the API server's line on nodes of private clusters."""
-    lines = dns.system.hosts_file
-    answered = [word for word in said if word.role == "configured" and word.kind is Kind.ADDRESSES]
-    hosts = Said(server="the hosts file", role="configured", kind=Kind.ADDRESSES, addresses=lines, words=listed(lines))
-    outcome = names.judge(check, dns.name, hosts, said)
-    dns_says = listed([f"{word.server}: {word.words}" for word in said if word.role == "configured"])
-    seen = f"the hosts file says {hosts.words}; {dns_says or 'no server was asked'}"
-    if outcome.status is not Status.PASS:
-        return fail("dns.hosts-override", f"{seen}; {outcome.reason}")
-    agrees = answered and set(lines) <= {address for word in answered for address in word.addresses}
-    if agrees or (check.expect.trust == "cluster-ca" and scene.kind is VantageKind.NODE):
-        return good(seen)
-    return warn("dns.hosts-override", seen)
-
-
-def _system(outcome: Outcome, dns: DnsFacts, servers: tuple[Said, ...]) -> Outcome:
-    """The system's own lookup sees what no query shows: other name services, split DNS of a VPN."""
-    answered = {address for word in servers for address in word.addresses}
-    own = dns.system.addresses
-    if outcome.status is not Status.PASS or dns.system.result != "answer" or not own or not answered:
-        return outcome
-    if {is_internal(address) for address in own} & {is_internal(address) for address in answered}:
-        return outcome
-    return warn(
-        "dns.inconsistent",
-        f"the system's own lookup gives {listed(own)}, the servers answer {listed(sorted(answered))}",
-    )
 
 
 def _compared(outcome: Outcome, servers: tuple[Said, ...], said: tuple[Said, ...]) -> Outcome:

@@ -17,6 +17,7 @@ _BY_SERVERS = {
     "dns.server-dead",
     "dns.aaaa-failing",
     "dns.inconsistent",
+    "dns.catch-all",
 }
 _BY_ZONE = {
     "dns.nxdomain",
@@ -38,7 +39,7 @@ _BY_PLACES = {
     "tls.timeout",
     "http.stalled",
 }
-_BY_VANTAGE = {"clock.wrong", "dns.no-resolver", "vantage.not-run", "vantage.incomplete"}
+_BY_VANTAGE = {"clock.wrong", "dns.no-resolver", "dns.search-domain", "vantage.not-run", "vantage.incomplete"}
 _OF_PROBES = ("pull.", "pod.")
 _OF_CLUSTER = {
     "kube.no-usable-node",

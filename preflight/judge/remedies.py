@@ -28,6 +28,8 @@ TITLES: dict[str, str] = {
     "dns.malformed": "Find what answers on port 53 at {servers}: it is not a DNS server's answer",
     "dns.no-resolver": "Configure a DNS server for {who}",
     "dns.sinkhole": "Take {hosts} off the DNS filter's block list",
+    "dns.catch-all": "Get past what answers every name on {servers}, or give {who} another DNS server",
+    "dns.search-domain": "Remove the wildcard record from the search domains of {who}, or lower ndots",
     "dns.inconsistent": "Make all DNS servers of {who} answer alike for {hosts}",
     "dns.server-dead": "Repair the DNS server {servers}, or take it off the list of {who}",
     "dns.aaaa-failing": "Let {servers} answer AAAA queries, if only with no data",

@@ -1,7 +1,7 @@
 """Evidence in, finished run out: the one door to all judgement. Same evidence, same run, today or next year."""
 
 from preflight import __version__
-from preflight.judge import clock, exitcode, findings, headline, order
+from preflight.judge import clock, everywhere, exitcode, findings, headline, order
 from preflight.judge.scene import Scene, moment
 from preflight.judge.verdicts import judge_task, untold
 from preflight.judge.walk import REAL, Tables
@@ -59,14 +59,20 @@ def _verdicts(evidence: Evidence, tables: Tables) -> dict[str, Verdict]:
     facts = {fact.vantage: fact for fact in evidence.vantages}
     seen = {(observation.vantage, observation.task): observation for observation in evidence.observations}
     now = moment(evidence.started)
-    skews = _skews(evidence)
+    skews, portals = _skews(evidence), _portals(evidence)
     verdicts: dict[str, Verdict] = {}
     for (vantage, task), checks in order.task_groups(evidence.plan).items():
         observation = seen.get((vantage, task))
         if observation is None:
             verdicts |= {check.id: _unseen(check, facts.get(vantage), evidence) for check in checks}
         else:
-            scene = Scene(observation=observation, facts=facts.get(vantage), now=now, skew=skews.get(vantage))
+            scene = Scene(
+                observation=observation,
+                facts=facts.get(vantage),
+                now=now,
+                skew=skews.get(vantage),
+                catch_all=portals.get(vantage, frozenset()),
+            )
             verdicts |= judge_task(checks, scene, interrupted=evidence.interrupted, tables=tables)
     return verdicts
 
@@ -78,6 +84,14 @@ def _skews(evidence: Evidence) -> dict[str, clock.Skew]:
         for facts in evidence.vantages
     }
     return {vantage: skew for vantage, skew in found.items() if skew is not None}
+
+
+def _portals(evidence: Evidence) -> dict[str, frozenset[str]]:
+    """Vantage -> the addresses that its resolvers give for every name."""
+    return {
+        facts.vantage: everywhere.catch_all(one for one in evidence.observations if one.vantage == facts.vantage)
+        for facts in evidence.vantages
+    }
 
 
 def _notices(evidence: Evidence) -> tuple[str, ...]:

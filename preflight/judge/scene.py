@@ -17,6 +17,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     facts: VantageFacts | None
     now: datetime
     skew: Skew | None = None  # the clock of the vantage is proven wrong by so much
+    catch_all: frozenset[str] = frozenset()  # addresses that its resolvers give for every name
 
     @property
     def true_now(self) -> datetime:

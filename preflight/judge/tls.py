@@ -14,7 +14,7 @@ from preflight.model.vocabulary import Status
 
 EXPIRING = timedelta(days=7)
 _EXPIRED, _NOT_YET = (10,), (9,)
-_WRONG_NAME = (62, 63, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, EMAIL, IP_ADDRESS
+WRONG_NAME = (62, 63, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, EMAIL, IP_ADDRESS
 _VERSION_WORDS = ("unsupported protocol", "unsupported_protocol", "no protocols available", "no_protocols_available")
 _VERSION_ALERTS = ("protocol_version", "tlsv1_alert_protocol_version")
 
@@ -102,7 +102,7 @@ def _unverified(check: Check, name: str, tls: TlsFacts, scene: Scene) -> Outcome
     code = tls.verify_code
     if code in (*_EXPIRED, *_NOT_YET):
         return _out_of_date(name, tls, scene)
-    if code in _WRONG_NAME:
+    if code in WRONG_NAME:
         names = listed(leaf.sans) if leaf and leaf.sans else "no names"
         return fail("tls.wrong-name", f"the certificate is for {names}, not for {name}")
     return _untrusted(check, name, tls)

@@ -42,6 +42,8 @@ _ALL = (
     _c("dns.malformed", DNS, "What came back from the resolver is not a DNS answer to the question.", "Find what answers on port 53: a device may be rewriting DNS."),
     _c("dns.no-resolver", PLATFORM, "No DNS server is configured here.", "Configure a DNS server (resolv.conf, VNet DNS servers, dnsPolicy)."),
     _c("dns.sinkhole", DNS, "The resolver answers with a block address instead of the service's.", "Take the name off the DNS filter's block list."),
+    _c("dns.catch-all", DNS, "The resolver answers every name with one and the same address, and no service is there.", "Log in to the captive portal, or ask a resolver that gives the services' own addresses."),
+    _c("dns.search-domain", DNS, "A search domain answers for names outside it, so programs here get another address than the name has.", "Remove the wildcard record from the search domain, or lower ndots in resolv.conf."),
     _c("dns.inconsistent", DNS, "The configured resolvers give different answers, so connections fail some of the time.", "Make all configured resolvers answer alike; usually one lacks a forwarder or a zone link."),
     _c("dns.server-dead", DNS, "One of the configured resolvers does not answer; the others do.", "Repair the resolver or take it off the list; each lookup that meets it waits."),
     _c("dns.aaaa-failing", DNS, "IPv6 lookups (AAAA) fail while IPv4 lookups work.", "Let AAAA queries through and answer them, if only with no data; dual-stack clients wait for them."),

@@ -135,9 +135,8 @@ def proxied(status=200, *, proxy=None, **stages):
 
 
 def vantage(name="node/user1", consumer="glibc", servers=("10.0.0.4:53",), families=("ipv4",), **more):
-    resolver = ResolverFacts(
-        consumer=consumer, nameservers=servers, options=more.pop("options", ()), source="/etc/resolv.conf"
-    )
+    told = {key: more.pop(key) for key in ("options", "search", "ndots") if key in more}
+    resolver = ResolverFacts(consumer=consumer, nameservers=servers, source="/etc/resolv.conf", **told)
     return VantageFacts(
         vantage=name,
         tool_version="1.0.0",

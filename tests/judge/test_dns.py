@@ -7,6 +7,7 @@ from builders.facts import (
     PUBLIC,
     answer,
     check,
+    connection,
     dns,
     hop,
     nodata_aaaa,
@@ -14,6 +15,7 @@ from builders.facts import (
     proxied,
     resolved,
     timeout,
+    tls,
     vantage,
 )
 
@@ -259,6 +261,52 @@ def test_the_systems_own_lookup_shows_split_dns_that_no_query_shows():
     facts = dns(answer(PUBLIC), system=SystemLookup(result="answer", addresses=(PRIVATE,)))
     outcome = judged(facts)
     assert (outcome.status, outcome.cause) == (Status.WARN, "dns.inconsistent")
+
+
+@pytest.mark.parametrize(
+    ("stage", "status"),
+    [
+        pytest.param(connection(address="20.60.1.9"), Status.WARN, id="the service answers there"),
+        pytest.param(connection(address="20.60.1.9", result="timeout"), Status.FAIL, id="silence"),
+        pytest.param(connection(address="20.60.1.9", result="error", errno="ECONNREFUSED"), Status.FAIL, id="refused"),
+        pytest.param(
+            connection(address="20.60.1.9", secure=tls("unverified", verify_code=62)), Status.FAIL, id="somebody else"
+        ),
+        pytest.param(
+            connection(address="20.60.1.9", secure=tls("unverified", verify_code=20)), Status.WARN, id="inspection"
+        ),
+    ],
+)
+def test_a_hosts_file_line_is_to_blame_when_the_service_is_not_where_it_leads(stage, status):
+    outcome = judged(dns(answer(PUBLIC), hosts=("20.60.1.9",)), connections=(stage,))
+    assert (outcome.status, outcome.cause) == (status, "dns.hosts-override")
+
+
+def test_a_hosts_file_line_that_says_what_dns_says_is_not_to_blame_for_silence():
+    silent = connection(result="timeout")
+    assert judged(dns(answer(PUBLIC), hosts=(PUBLIC,)), connections=(silent,)).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("own", "expect", "search", "ndots", "expected"),
+    [
+        (PRIVATE, ANY, ("corp.example",), 5, (Status.FAIL, "dns.search-domain")),
+        (PRIVATE, ANY, ("corp.example",), 1, (Status.WARN, "dns.inconsistent")),
+        (PRIVATE, ANY, (), 5, (Status.WARN, "dns.inconsistent")),
+        (PUBLIC, ANY, ("corp.example",), 5, (Status.PASS, None)),
+        ("20.60.1.77", ANY, ("corp.example",), 5, (Status.PASS, None)),  # public addresses change from answer to answer
+    ],
+)
+def test_a_search_domain_that_answers_first_is_found_by_the_systems_own_lookup(own, expect, search, ndots, expected):
+    facts = dns(answer(PUBLIC), system=SystemLookup(result="answer", addresses=(own,)))
+    outcome = judged(facts, expect, vantage(search=search, ndots=ndots))
+    assert (outcome.status, outcome.cause) == expected
+
+
+def test_another_private_address_than_the_private_endpoints_is_a_difference():
+    facts = dns(answer(PRIVATE, chain=CHAIN), system=SystemLookup(result="answer", addresses=("10.9.9.9",)))
+    assert judged(facts, PRIVATE_LINK).cause == "dns.inconsistent"
+    assert judged(facts, PRIVATE_LINK, vantage(search=("corp.example",), ndots=5)).cause == "dns.search-domain"
 
 
 def test_a_compared_resolver_explains_and_changes_no_status():

@@ -34,7 +34,10 @@ OF_A_CLUSTER = {
         "namespace-gone",
     )
 }  # fmt: skip
-ELSEWHERE = {"clock.wrong", "dns.hosts-override", "dns.no-resolver", "route.prohibited", "tcp.reset"}
+ELSEWHERE = {
+    "clock.wrong", "dns.catch-all", "dns.hosts-override", "dns.no-resolver", "dns.search-domain", "route.prohibited",
+    "tcp.reset",
+}  # fmt: skip
 
 
 def test_every_cause_of_the_network_and_of_a_service_can_be_produced():
