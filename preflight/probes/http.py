@@ -18,6 +18,7 @@ from preflight.probes import broken
 from preflight.probes.attempts import Cap
 from preflight.probes.clock import Clock
 from preflight.probes.redact import MAX_TEXT, Redactor
+from preflight.probes.single_stream import SingleStream
 from preflight.probes.streams import ByteStream
 from preflight.probes.wire import Enough, TunnelStream, Wire
 
@@ -81,7 +82,7 @@ class Channel:
         self._origin = httpcore.Origin(origin.raw_scheme, origin.raw_host, _port(origin))
         self._absolute = absolute  # the request goes to a proxy, which wants the whole URL (RFC 9112, 3.2.2)
         self._http2 = alpn == "h2"
-        kind = httpcore.AsyncHTTP2Connection if self._http2 else httpcore.AsyncHTTP11Connection
+        kind = SingleStream if self._http2 else httpcore.AsyncHTTP11Connection
         self._connection = kind(origin=self._origin, stream=self._wire)
 
     @property

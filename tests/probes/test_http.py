@@ -342,6 +342,18 @@ async def test_http2_connections_are_used_again_and_bodies_bounded(to, trail, au
     assert (after.hop.reused, after.status) == (False, 200)
 
 
+async def test_http2_offers_one_stream_since_more_cost_httpcore_a_turn_of_the_loop_each(to, trail, authority):
+    offered = []
+
+    def act(connection, stream):
+        offered.append((connection.remote_settings.max_concurrent_streams, connection.remote_settings.enable_push))
+        connection.send_headers(stream, [(":status", "204")], end_stream=True)
+
+    context = authority.issue(NAME).context(alpn=("h2",))
+    reply = await get(to, trail, http2.acting(act), context=context, url=HTTPS)
+    assert (reply.status, offered) == (204, [(1, 0)])
+
+
 def _reset(connection, stream):
     connection.reset_stream(stream)
 
