@@ -10,6 +10,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from preflight.probes.clock import Clock
 
 HOSTS_FILE = Path("/etc/hosts")
 MAX_THREADS = 64
+_IDLE_S = 1.0  # a new thread costs as much as the lookup itself
 _MAX_HOSTS_FILE = 16 * 1_024 * 1_024  # block lists of that size exist
 _MAX_ADDRESSES = 64
 
@@ -32,29 +34,37 @@ def _getaddrinfo(name: str) -> list[str]:
 
 
 class _Threads:
-    """Up to 64 daemon threads that end when there is nothing left to look up."""
+    """Up to 64 daemon threads; one that has nothing to look up for a second ends."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._change = threading.Condition()
         self._waiting: deque[Callable[[], None]] = deque()
-        self._running = 0
+        self._running = self._idle = 0
 
     def submit(self, job: Callable[[], None]) -> None:
-        with self._lock:
+        with self._change:
             self._waiting.append(job)
+            if self._idle >= len(self._waiting):
+                self._change.notify()
+                return
             if self._running == MAX_THREADS:
                 return
             self._running += 1
         threading.Thread(target=self._work, name="preflight-lookup", daemon=True).start()
 
     def _work(self) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._running -= 1
-                    return
-                job = self._waiting.popleft()
+        while (job := self._next()) is not None:
             job()
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._change:
+            self._idle += 1
+            self._change.wait_for(lambda: self._waiting, timeout=_IDLE_S)
+            self._idle -= 1
+            if self._waiting:
+                return self._waiting.popleft()
+            self._running -= 1
+            return None
 
 
 _THREADS = _Threads()
@@ -109,16 +119,23 @@ def _error_name(failure: Exception) -> str:
 def from_hosts_file(name: str, path: Path = HOSTS_FILE) -> tuple[str, ...]:
     """Addresses of the name in a hosts file, in file order (hosts(5)); an unreadable file has none."""
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            text = file.read(_MAX_HOSTS_FILE)
+        there = path.stat()
+        text = _read(path, (there.st_ino, there.st_mtime_ns, there.st_size))
     except OSError:
         return ()
     wanted = name.lower()
-    if wanted not in text.lower():
+    if wanted not in text:
         return ()
     found = []
     for line in text.splitlines():
         address, *hosts = line.partition("#")[0].split() or [""]
-        if wanted in (host.lower().removesuffix(".") for host in hosts) and names.literal(address):
+        if wanted in (host.removesuffix(".") for host in hosts) and names.literal(address):
             found.append(address)
     return tuple(dict.fromkeys(found))[:_MAX_ADDRESSES]
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, version: tuple[int, ...]) -> str:  # noqa: ARG001 - a changed file is another version
+    """In lower case; read once for all names, since such files can have megabytes."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(_MAX_HOSTS_FILE).lower()

@@ -1,6 +1,7 @@
 """Which servers are asked, how often, and which addresses the connection then uses."""
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -253,3 +254,24 @@ async def test_localhost_is_known_to_the_real_lookup():
 def test_the_hosts_file_is_read_as_hosts_5_says(tmp_path, line, found):
     (tmp_path / "hosts").write_text(f"127.0.0.1 localhost\n\n{line}\n")
     assert from_hosts_file(NAME, tmp_path / "hosts") == found
+
+
+def test_a_hosts_file_that_changes_is_read_again(tmp_path):
+    file = tmp_path / "hosts"
+    file.write_text(f"10.9.9.9 {NAME}\n")
+    assert from_hosts_file(NAME, file) == ("10.9.9.9",)
+    file.write_text(f"10.9.9.10 {NAME.upper()}.\n")
+    assert from_hosts_file(NAME, file) == ("10.9.9.10",)
+
+
+async def test_a_thread_serves_one_lookup_after_the_other(tmp_path):
+    serving = []
+
+    def lookup(_name):
+        serving.append(threading.get_ident())
+        return ["192.0.2.1"]
+
+    for number in range(20):
+        seen = await look_up(f"name-{number}.example", Cap.after(3), hosts_file=tmp_path / "none", lookup=lookup)
+        assert seen.addresses == ("192.0.2.1",)
+    assert len(set(serving)) < len(serving) == 20
