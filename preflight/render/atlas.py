@@ -47,10 +47,14 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
 def chart(run: Run) -> Chart:
     """Verdicts gathered by service; the worst that decides stands for the path."""
     tested = [verdict for verdict in run.verdicts if verdict.vantage and verdict.status in _TESTED]
-    groups = tuple(dict.fromkeys(view.service(verdict.requirement) for verdict in tested))[:_SERVICES]
-    names = tuple(name for name in view.vantages(run) if any(verdict.vantage == name for verdict in tested))
+    services: dict[str, list[Verdict]] = {}
+    for verdict in tested:
+        services.setdefault(view.service(verdict.requirement), []).append(verdict)
+    groups = tuple(services)[:_SERVICES]
+    seen = {verdict.vantage for verdict in tested}
+    names = tuple(name for name in view.vantages(run) if name in seen)
     columns = view.columns(names, view.rows(run), _COLUMNS)
-    made = [_path(column, group, tested) for group in groups for column in columns]
+    made = [_path(column, group, services[group]) for group in groups for column in columns]
     paths = tuple(path for path in made if path is not None)
     return Chart(columns=columns, groups=groups, layers=_layers(run), paths=paths)
 
@@ -63,7 +67,7 @@ def _layers(run: Run) -> tuple[Stage, ...]:
 
 
 def _path(column: view.Column, group: str, tested: Sequence[Verdict]) -> Path | None:
-    mine = [one for one in tested if one.vantage in column.vantages and view.service(one.requirement) == group]
+    mine = [one for one in tested if one.vantage in column.vantages]
     if not mine:
         return None
     deciding = [one for one in mine if one.decides] or mine

@@ -115,12 +115,12 @@ def keys(run: Run) -> dict[str, str]:
 
 def targets(run: Run) -> tuple[Target, ...]:
     """One for each task that a verdict rests on, in the order of the verdicts."""
-    ids, seen = keys(run), view.observations(run)
+    ids, seen, places = keys(run), view.observations(run), view.vantages(run)
     checks = {check.id: check for check in run.plan.checks}
     room, whole, many = _RAW_ALL, _WHOLE, len(ids) > _FULL
     made = []
     for task, own in _tasks(run).items():
-        mine = [seen[task, name] for name in view.vantages(run) if (task, name) in seen]
+        mine = [seen[task, name] for name in places if (task, name) in seen]
         fine = all(verdict.status in _FINE for verdict in own)
         target = _target(ids[task], own, mine, checks, brief=many and (fine or whole <= 0))
         if not fine and not target.brief:

@@ -123,12 +123,12 @@ def vantages(run: Run) -> tuple[str, ...]:
 
 def rows(run: Run) -> tuple[Row, ...]:
     """Requirement x target in the order of the verdicts, which is the documented one."""
-    targets: dict[str, dict[str, None]] = {}
+    requirements: dict[str, list[Verdict]] = {}
     for verdict in run.verdicts:
-        targets.setdefault(verdict.requirement, {}).update({verdict.target: None} if verdict.target else {})
+        requirements.setdefault(verdict.requirement, []).append(verdict)
     made: list[Row] = []
-    for requirement, named in targets.items():
-        own = [verdict for verdict in run.verdicts if verdict.requirement == requirement]
+    for own in requirements.values():
+        named = dict.fromkeys(verdict.target for verdict in own if verdict.target)
         made.extend(_row(own, target, several=len(named) > 1) for target in (named or {"": None}))
     return tuple(made)
 
