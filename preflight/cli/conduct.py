@@ -1,6 +1,7 @@
 """One run from plan to exit code: vantages, journal, judgement, reports; survives signals with what was seen."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Mapping
 
 import click
@@ -34,6 +35,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 def gate(report: Output, observe: Callable[[journal.Journal], Awaitable[Evidence]]) -> int:
     """Observe, judge, report; gives the exit code. Whatever ends this early leaves the journal, and says so."""
     kept = journal.Journal(report.folder)
+    gc.freeze()  # modules, catalogue and plan live to the end: a long run need not look through them again and again
     try:
         evidence = asyncio.run(_awaited(observe, kept))
         with signals.deferred():

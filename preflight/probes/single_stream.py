@@ -12,7 +12,7 @@ import httpcore
 class SingleStream(httpcore.AsyncHTTP2Connection):
     """As its base, announcing SETTINGS_MAX_CONCURRENT_STREAMS 1; server push is off either way (RFC 9113, 6.5.2)."""
 
-    async def _send_connection_init(self, request: httpcore.Request) -> None:
+    async def _send_connection_init(self, request: httpcore.Request) -> None:  # noqa: ARG002 - httpcore's signature
         codes = h2.settings.SettingCodes
         self._h2_state.local_settings = h2.settings.Settings(
             client=True,
@@ -24,5 +24,4 @@ class SingleStream(httpcore.AsyncHTTP2Connection):
         )
         del self._h2_state.local_settings[codes.ENABLE_CONNECT_PROTOCOL]  # as httpcore: some servers balk at it
         self._h2_state.initiate_connection()
-        self._h2_state.increment_flow_control_window(2**24)
-        await self._write_outgoing_data(request)
+        self._h2_state.increment_flow_control_window(2**24)  # goes out with the request: one TLS record, one packet

@@ -8,6 +8,7 @@ import pytest
 from probes_shared import NAME, QUICK, facts, mapping, plan
 from servers.dns import DnsServer, always, with_rcode
 
+from preflight.probes import system_lookup
 from preflight.probes.attempts import Cap
 from preflight.probes.clock import Clock
 from preflight.probes.resolvers import Resolvers
@@ -274,4 +275,6 @@ async def test_a_thread_serves_one_lookup_after_the_other(tmp_path):
     for number in range(20):
         seen = await look_up(f"name-{number}.example", Cap.after(3), hosts_file=tmp_path / "none", lookup=lookup)
         assert seen.addresses == ("192.0.2.1",)
+        while not system_lookup._THREADS._idle:
+            await asyncio.sleep(0.001)
     assert len(set(serving)) < len(serving) == 20
