@@ -14,7 +14,7 @@ import msgspec
 from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import Task, VantagePlan
 from preflight.model.secret import Secrets
-from preflight.probes import local, noproxy
+from preflight.probes import local, noproxy, size
 from preflight.probes.clock import utc_now
 from preflight.probes.dialer import Dialer
 from preflight.probes.services import PROBES
@@ -82,21 +82,20 @@ async def _observe(task: Task, plan: VantagePlan, dialer: Dialer, secrets: Secre
         tool_error = _describe(error)
     finally:
         trail.close()
-        emit(
-            Observation(
-                task=task.key,
-                vantage=plan.vantage,
-                probe=task.probe,
-                target=task.target.hostport,
-                started=trail.started,
-                duration_ms=round((time.perf_counter() - begin) * 1000, 3),
-                deadline_ms=round(deadline * 1000, 3),
-                hops=trail.hops,
-                finished=finished,
-                deadline_hit=deadline_hit,
-                tool_error=tool_error,
-            )
+        seen = Observation(
+            task=task.key,
+            vantage=plan.vantage,
+            probe=task.probe,
+            target=task.target.hostport,
+            started=trail.started,
+            duration_ms=round((time.perf_counter() - begin) * 1000, 3),
+            deadline_ms=round(deadline * 1000, 3),
+            hops=trail.hops,
+            finished=finished,
+            deadline_hit=deadline_hit,
+            tool_error=tool_error,
         )
+        emit(size.bounded(seen))
 
 
 def _describe(error: Exception) -> str:

@@ -11,9 +11,12 @@ import msgspec
 
 from preflight.model.plan import Check, LeftOut, Plan, Task
 from preflight.model.vocabulary import Severity
+from preflight.render import markdown, text
 
 _WIDTH: Final = 80
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = tuple(
+    "=+-@\uff1d\uff0b\uff0d\uff20"
+)  # and their wide forms, which East Asian spreadsheets read alike
 
 
 class Place(NamedTuple):
@@ -100,7 +103,7 @@ def as_table(plan: Plan, subject: str) -> str:
         ]
         lines += _destination(f"{host}:{port}", protocol, mine)
     lines += _left_out_lines(plan.left_out)
-    return "\n".join(lines).rstrip() + "\n"
+    return text.clean("\n".join(lines).rstrip()) + "\n"
 
 
 def _destination(place: str, protocol: str, mine: Sequence[Row]) -> list[str]:
@@ -166,11 +169,11 @@ def as_csv(plan: Plan, subject: str) -> str:  # noqa: ARG001 - one signature for
     """One line per connection; no cell is read as a formula by a spreadsheet."""
     records = [_record(row) for row in rows(plan)]
     names = list(_COLUMNS)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\r\n")
+    written = io.StringIO()
+    writer = csv.DictWriter(written, names, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows({name: _cell(record[name]) for name in names} for record in records)
-    return text.getvalue()
+    return written.getvalue()
 
 
 _COLUMNS: Final = tuple(
@@ -192,8 +195,9 @@ _COLUMNS: Final = tuple(
 
 
 def _cell(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """On one line, without controls; an apostrophe before what a spreadsheet would calculate."""
+    shown = text.line(str(value))
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 def as_json(plan: Plan, subject: str) -> str:
@@ -207,15 +211,15 @@ def as_json(plan: Plan, subject: str) -> str:
         "connections": [msgspec.to_builtins(row) for row in rows(plan)],
         "left_out": [msgspec.to_builtins(entry) for entry in plan.left_out],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return text.escape_json(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
 
 
 def as_markdown(plan: Plan, subject: str) -> str:
     """Two tables, for a ticket or a pull request."""
     lines = [
-        f"# Connections of {_escaped(subject)}",
+        f"# Connections of {markdown.prose(subject)}",
         "",
-        f"Catalogue {plan.catalogue_version}. Lines marked *compared only* need no rule.",
+        f"Catalogue {markdown.prose(plan.catalogue_version)}. Lines marked *compared only* need no rule.",
         "",
         "| from | host | port | protocol | severity | requirement | why |",
         "|---|---|---|---|---|---|---|",
@@ -223,22 +227,16 @@ def as_markdown(plan: Plan, subject: str) -> str:
     for row in rows(plan):
         severity = row.severity.value if row.decides else "*compared only*"
         host = f"{row.host} (second hop)" if row.second_hop else row.host
-        cells = (row.vantage, host, row.port, row.protocol, severity, ", ".join(row.requirements), row.why)
-        lines.append(f"| {' | '.join(_escaped(str(cell)) for cell in cells)} |")
+        where = [markdown.prose(str(cell)) for cell in (row.vantage, host, row.port, row.protocol)]
+        why = [markdown.prose(cell) for cell in (", ".join(row.requirements), row.why)]
+        lines.append(f"| {' | '.join([*where, severity, *why])} |")
     if plan.left_out:
         lines += ["", "## Left out", "", "| reason | requirement |", "|---|---|"]
         by_reason = _by_reason(plan.left_out)
-        lines += [f"| {_escaped(reason)} | {_escaped(', '.join(ids))} |" for reason, ids in by_reason.items()]
+        lines += [
+            f"| {markdown.prose(reason)} | {markdown.prose(', '.join(ids))} |" for reason, ids in by_reason.items()
+        ]
     return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    """What Markdown takes literally; the severity's emphasis is ours."""
-    if text == "*compared only*":
-        return text
-    for char in "\\`*_[]<>|":
-        text = text.replace(char, f"\\{char}")
-    return " ".join(text.split())
 
 
 FORMATS: Final[dict[str, Callable[[Plan, str], str]]] = {

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 import click
 
 from preflight.model.observation import Observation, VantageFacts
+from preflight.render import text
 
+_MAX_ERROR = 1_000  # characters; an agent wrote it
 Report = Callable[[str, VantageFacts | Observation], None]
 
 
@@ -34,7 +36,7 @@ class _Lines:
         if isinstance(item, Observation):
             self._done[name] += 1
         elif item.error:
-            click.echo(f"{name}: {item.error}", err=True)
+            click.echo(f"{name}: {text.line(item.error)[:_MAX_ERROR]}", err=True)
         elif item.finished:
             click.echo(f"{name}: {self._done[name]} of {self._totals[name]} targets looked at", err=True)
         elif name not in self._started:
@@ -58,9 +60,9 @@ def _bars(totals: Mapping[str, int]) -> Iterator[Report]:
 
         def report(name: str, item: VantageFacts | Observation) -> None:
             if isinstance(item, Observation):
-                progress.update(bars[name], advance=1, last=item.target[:40])
+                progress.update(bars[name], advance=1, last=text.line(item.target)[:40])
             elif item.error:
-                progress.update(bars[name], last=item.error[:60])
+                progress.update(bars[name], last=text.line(item.error)[:60])
             elif item.finished:
                 progress.update(bars[name], last="done")
 

@@ -69,7 +69,7 @@ def words_of(answer: DnsAnswer) -> str:
     if kind is Kind.ADDRESSES:
         return ", ".join(answer.addresses[:4])
     if kind is Kind.NODATA:
-        return f"no {answer.rtype} record"
+        return answer.detail[:80] or f"no {answer.rtype} record"
     if kind is Kind.TCP_BLOCKED:
         return f"truncated over UDP, then no answer over TCP ({answer.errno or answer.result})"
     if answer.result == "answer":

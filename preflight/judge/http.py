@@ -11,6 +11,7 @@ from preflight.model.observation import Hop, HttpFacts
 from preflight.model.plan import Check
 
 _MANY_REDIRECTS = 3  # an unfollowed redirect behind so many is the probe giving up
+_UNFOLLOWABLE = {"malformed": "what is no URL", "too-long": "a URL that is too long"}
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -22,6 +23,7 @@ def judge(check: Check, hop: Hop, scene: Scene) -> Outcome | None:
         _stalled(hop, hop.http)
         or _broken(hop, hop.http)
         or _block_page(check, hop, scene)
+        or _nowhere(hop, hop.http)
         or _loop(hop, hop.http, scene)
     )
 
@@ -77,6 +79,12 @@ def _block_page(check: Check, hop: Hop, scene: Scene) -> Outcome | None:
         return None
     page = blockpages.find(hop, scene.observation, catalogue_name=check.expect.catalogue_name)
     return None if page is None else fail("http.block-page", f"{host_of(hop)}: {page}")
+
+
+def _nowhere(hop: Hop, http: HttpFacts) -> Outcome | None:
+    """A redirect that no client could follow is no answer of a service."""
+    what = _UNFOLLOWABLE.get(hop.service.get("redirect", ""))
+    return fail("http.malformed", f"{host_of(hop)}: HTTP {http.status} to {what}") if what else None
 
 
 def _loop(hop: Hop, http: HttpFacts, scene: Scene) -> Outcome | None:

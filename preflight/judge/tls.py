@@ -54,7 +54,7 @@ def _address(check: Check, hop: Hop, attempts: list[Connection], scene: Scene) -
 
 def _definite(handshakes: list[TlsFacts]) -> TlsFacts | None:
     """Of several failed attempts the one that says most: what verification said, then any answer, then silence."""
-    order = ("unverified", "not-tls", "alert", "error", "reset", "closed", "timeout")
+    order = ("unverified", "not-tls", "alert", "too-large", "error", "reset", "closed", "timeout")
     ranked = sorted(handshakes, key=lambda tls: order.index(tls.result) if tls.result in order else len(order))
     return ranked[0] if ranked else None
 
@@ -93,6 +93,8 @@ def _alert(name: str, tls: TlsFacts) -> Outcome:
 def _no_tls(name: str, tls: TlsFacts) -> Outcome:
     if any(word in tls.detail.lower() for word in _VERSION_WORDS):
         return fail("tls.version", f"{name}: {tls.detail[:120]}")
+    if tls.result == "too-large":
+        return fail("tls.not-tls", f"{name}: the handshake is larger than any service's ({tls.detail[:120]})")
     said = in_plain_bytes(tls.first_bytes)
     return fail("tls.not-tls", f"{name}: {said or tls.detail[:120] or 'the answer is not TLS'}")
 

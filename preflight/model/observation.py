@@ -73,7 +73,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
     subject: str  # RFC 4514
     issuer: str
-    sans: tuple[str, ...] = ()  # DNS names and IP addresses, at most 100
+    sans: tuple[str, ...] = ()  # DNS names and IP addresses, at most 100; the last one tells how many are left out
     not_before: str  # UTC, ISO 8601
     not_after: str
     serial: str = ""  # hex
@@ -84,7 +84,7 @@ class TlsFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One handshake that verifies; `chain` is what was presented, also when verification failed."""
 
     server_name: str | None  # SNI
-    result: str  # "ok", "timeout", "reset", "closed" (end of file), "alert", "unverified", "not-tls", "error"
+    result: str  # "ok", "timeout", "reset", "closed" (end of file), "alert", "unverified", "not-tls", "too-large", ...
     trust: str = "system"  # "system", "system+ca_file", "cluster-ca": the store that judged
     version: str | None = None  # "TLSv1.3"
     cipher: str | None = None

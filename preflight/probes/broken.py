@@ -10,7 +10,10 @@ import httpcore
 from preflight.probes.redact import Redactor
 from preflight.probes.wire import Wire
 
-_CUT = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED})
+_ERRNOS = {
+    **dict.fromkeys((errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED), "reset"),
+    errno.EMSGSIZE: "too-large",  # our own limit on what TLS may send without saying anything
+}
 _MAX_DETAIL = 200
 
 Told = tuple[str, str | None, str]  # result, errno, detail
@@ -45,8 +48,8 @@ def told(error: Exception, wire: Wire, redactor: Redactor) -> Told:
     if isinstance(error, httpcore.LocalProtocolError) and isinstance(cause, h11.LocalProtocolError):
         return "error", None, "the request is not legal HTTP"  # the library's text quotes it, secrets included
     if wire.broken is not None:
-        cut = wire.broken.errno in _CUT
-        return "reset" if cut else "error", errno_name(wire.broken), redactor.text(str(wire.broken), _MAX_DETAIL)
+        words = redactor.text(wire.broken.strerror or str(wire.broken), _MAX_DETAIL)
+        return _ERRNOS.get(wire.broken.errno or 0, "error"), errno_name(wire.broken), words
     if wire.ended:
         return "closed", None, redactor.text(str(error), _MAX_DETAIL)
     if getattr(cause, "error_status_hint", None) == 431 or isinstance(

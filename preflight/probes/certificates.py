@@ -4,17 +4,19 @@ import hashlib
 import ssl
 import warnings
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from preflight.model.observation import Certificate
+from preflight.probes.redact import CUT, cut
 
 if TYPE_CHECKING:
     from cryptography import x509
 
-MAX_CHAIN = 10
-_MAX_SANS = 100
-_MAX_TEXT = 500
+MAX_CHAIN = 10  # certificates of one handshake that are kept
+MAX_SANS = 100  # names of one certificate
+MAX_SANS_TEXT = 8_192  # characters of them together
+MAX_TEXT = 500  # characters of a subject, an issuer or a serial number
+_KNOWN = 4_096  # certificates that are remembered, by digest
 _ENCODING_DER = 2  # _ssl.ENCODING_DER, which has no public name before Python 3.13
 
 
@@ -25,23 +27,35 @@ def presented(tls: ssl.SSLObject) -> tuple[bytes, ...]:
     """
     public = getattr(tls, "get_unverified_chain", None)
     if public is not None:
-        return tuple(public() or ())[:MAX_CHAIN]
+        return tuple(public() or ())
     inner: Any = getattr(tls, "_sslobj", None)
     if not hasattr(inner, "get_unverified_chain"):
         return ()
-    return tuple(bytes(one.public_bytes(_ENCODING_DER)) for one in inner.get_unverified_chain() or ())[:MAX_CHAIN]
+    return tuple(bytes(one.public_bytes(_ENCODING_DER)) for one in inner.get_unverified_chain() or ())
 
 
 def read(chain: Iterable[bytes]) -> tuple[Certificate, ...]:
     """The facts of each certificate; one that cannot be read has its digest only."""
-    return tuple(_read(der) for der in chain)
+    return tuple(_remembered(der) for der in chain)
 
 
-@lru_cache(maxsize=4_096)
-def _read(der: bytes) -> Certificate:
+_seen: dict[str, Certificate] = {}
+
+
+def _remembered(der: bytes) -> Certificate:
+    """Many servers present the same authorities. The DER itself is not kept: it can be large."""
+    sha256 = hashlib.sha256(der).hexdigest()
+    known = _seen.get(sha256)
+    if known is None:
+        if len(_seen) >= _KNOWN:
+            _seen.clear()
+        known = _seen[sha256] = _read(der, sha256)
+    return known
+
+
+def _read(der: bytes, sha256: str) -> Certificate:
     from cryptography import x509  # noqa: PLC0415 - a quarter of a second of start-up that a TCP check does not need
 
-    sha256 = hashlib.sha256(der).hexdigest()
     unreadable = (
         ValueError,
         TypeError,
@@ -61,12 +75,12 @@ def _read(der: bytes) -> Certificate:
 
 def _facts(certificate: "x509.Certificate", sha256: str) -> Certificate:
     return Certificate(
-        subject=certificate.subject.rfc4514_string()[:_MAX_TEXT],
-        issuer=certificate.issuer.rfc4514_string()[:_MAX_TEXT],
+        subject=cut(certificate.subject.rfc4514_string(), MAX_TEXT),
+        issuer=cut(certificate.issuer.rfc4514_string(), MAX_TEXT),
         sans=tuple(_sans(certificate)),
         not_before=_utc(certificate.not_valid_before_utc.isoformat()),
         not_after=_utc(certificate.not_valid_after_utc.isoformat()),
-        serial=f"{certificate.serial_number:x}"[:_MAX_TEXT],
+        serial=cut(f"{certificate.serial_number:x}", MAX_TEXT),
         sha256=sha256,
     )
 
@@ -78,9 +92,14 @@ def _sans(certificate: "x509.Certificate") -> Iterator[str]:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return
-    for name in list(names)[:_MAX_SANS]:
-        if isinstance(name, x509.DNSName | x509.IPAddress):
-            yield str(name.value)[:253]
+    texts = [cut(str(name.value), 253) for name in names if isinstance(name, x509.DNSName | x509.IPAddress)]
+    room = MAX_SANS_TEXT
+    for number, text in enumerate(texts):
+        room -= len(text)
+        if room < 0 or (number == MAX_SANS - 1 and len(texts) > MAX_SANS):
+            yield f"{CUT} and {len(texts) - number} more"
+            return
+        yield text
 
 
 def _utc(text: str) -> str:

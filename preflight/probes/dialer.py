@@ -108,7 +108,7 @@ class Dialer:
         if answer is None or answer.status is None:
             return Reply(hop=draft.freeze())
         return Reply(
-            hop=draft.freeze(), status=answer.status, headers=answer.headers, body=answer.content(request.body_limit)
+            hop=draft.freeze(), status=answer.status, headers=answer.headers, body=answer.content(request.body_limit)[0]
         )
 
     async def _again(self, way: Way) -> Answer | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import itertools
 import random
 import socket
 import struct
@@ -22,12 +23,15 @@ from preflight.probes import names
 from preflight.probes.attempts import Cap
 from preflight.probes.clock import Clock
 
-MAX_ADDRESSES = 64
-MAX_CHAIN = 16
+MAX_RECORDS = 1_024  # of one message; taking ten times as many apart would hold everything else up for seconds
+MAX_ADDRESSES = 64  # of one answer that are kept
+MAX_CHAIN = 16  # CNAME records that are followed, twice what resolvers in use do
+MAX_STRANGE = 64  # datagrams that are no answer to the question; after as many nobody waits for another
 _PAYLOAD = 1_232  # EDNS buffer size that passes every usual path (DNS flag day 2020)
 TCP_AT_ONCE = 4  # connections to one server: unbound takes 10 from everybody, and cuts them early when half are in use
 _PAUSES_S = (0.05, 0.1, 0.2)
 _CUT = frozenset({errno.ECONNRESET, errno.EPIPE})
+_HEADER, _RECORD = 12, 11  # bytes, of a header and at least of a record: RFC 1035, section 4.1
 _UNREADABLE = (dns.exception.DNSException, ValueError, struct.error, IndexError)
 
 
@@ -124,6 +128,8 @@ async def _over_udp(query: dns.message.Message, server: str, cap: Cap, grace_s: 
                     response = _parse(wire, query, heard)
                     if response is not None:
                         return response
+                    if heard.strange >= MAX_STRANGE:
+                        raise _Failed("malformed", detail=f"{heard.strange} datagrams, the last one {heard.detail}")
                     # A strange datagram must not end the waiting, nor must it make us wait to the end.
                     hurry = hurry or loop.call_later(grace_s, cap.expire)
     except TimeoutError:
@@ -211,6 +217,11 @@ def _silence(heard: _Heard) -> _Failed:
 
 def _parse(wire: bytes, query: dns.message.Message, heard: _Heard) -> dns.message.Message | None:
     """The response when it answers the query: id, question and the response bit are verified."""
+    records = sum(struct.unpack_from("!HHH", wire, 6)) if len(wire) >= _HEADER else 0
+    if records > MAX_RECORDS:
+        honest = records * _RECORD <= len(wire)
+        heard.note(f"{records} records" if honest else f"{len(wire)} bytes that are not a DNS message")
+        return None
     try:
         response = dns.message.from_wire(wire, ignore_trailing=True)
     except _UNREADABLE as error:
@@ -240,8 +251,10 @@ def _read(response: dns.message.Message, rtype: str) -> dict[str, Any]:
             return _told(response, chain, ttls, (), "the CNAME chain runs in a circle or is too long")
         chain.append(_text(name))
     final = sets.get((name, wanted))
-    addresses = tuple(record.address for record in final)[:MAX_ADDRESSES] if final else ()
-    return _told(response, chain, ttls + ([final.ttl] if final else []), addresses, "")
+    count = len(final) if final else 0
+    addresses = (record.address for record in itertools.islice(final or (), MAX_ADDRESSES))
+    detail = f"{count} addresses came, the first {MAX_ADDRESSES} are kept" if count > MAX_ADDRESSES else ""
+    return _told(response, chain, ttls + ([final.ttl] if final else []), addresses, detail)
 
 
 def _told(

@@ -17,11 +17,12 @@ from preflight.model.observation import HttpFacts
 from preflight.probes import broken
 from preflight.probes.attempts import Cap
 from preflight.probes.clock import Clock
-from preflight.probes.redact import MAX_TEXT, Redactor
+from preflight.probes.redact import MAX_HEADERS, MAX_TEXT, Redactor
 from preflight.probes.single_stream import SingleStream
 from preflight.probes.streams import ByteStream
-from preflight.probes.wire import Enough, TunnelStream, Wire
+from preflight.probes.wire import Enough, TooMuch, TunnelStream, Wire
 
+MAX_EMPTY = 100  # pieces of a body that hold nothing: HTTP/2 allows any number of empty frames
 _QUOTED = 4 * MAX_TEXT  # bytes of a body that are looked at for the facts
 USER_AGENT = f"preflight/{__version__}"
 
@@ -54,23 +55,27 @@ class Answer:
         self.complete = False
 
     def begin(self, response: httpx.Response) -> None:
-        """Status line and headers are here."""
+        """Status line and headers are here. Raises TooMuch for more fields than anybody needs."""
         self.status = response.status_code
         self.reason = response.reason_phrase[:200]
         self.version = response.http_version
         self.headers = response.headers
+        if (count := len(response.headers.raw)) > MAX_HEADERS:
+            raise TooMuch(f"{count} header fields, more than {MAX_HEADERS}")
 
     async def fill(self, chunks: AsyncIterator[bytes], limit: int, wire: Wire) -> None:
         """Reads the body up to the limit. The wire cuts it, so that every generator in between ends in order."""
+        wire.body(limit)
         async for chunk in chunks:
             self.received += len(chunk)
             self.body += chunk[: max(limit - len(self.body), 0)]
             wire.enough = self.received > limit
         self.complete = self.received <= limit
 
-    def content(self, limit: int) -> bytes:
-        """The body, decoded where the server encoded it although it was asked not to."""
-        return _decoded(bytes(self.body), self.headers.get("content-encoding", ""), limit)
+    def content(self, limit: int) -> tuple[bytes, bool]:
+        """The body, opened where the server encoded it although it was asked not to, and whether that is all of it."""
+        opened, whole = _opened(bytes(self.body), self.headers.get("content-encoding", ""), limit)
+        return opened, whole and self.complete
 
 
 class Channel:
@@ -129,6 +134,7 @@ class Channel:
             response = await self._send(httpcore.Request(b"CONNECT", url, headers=headers))
             answer.begin(response)
             if response.is_success:
+                self._wire.tunnel()
                 tunnels.append(TunnelStream(response.extensions["network_stream"], self._wire))
                 answer.complete = True
                 return
@@ -150,6 +156,8 @@ class Channel:
                 await conversation(answer)
         except Enough:
             pass  # our limit, and a good answer
+        except TooMuch as error:
+            told = ("too-large", None, str(error))
         except TimeoutError as error:
             told = ("timeout", broken.errno_name(error), "")
         except tuple(broken.RESULTS) as error:
@@ -177,13 +185,17 @@ class Channel:
 
 
 class _Body(httpx.AsyncByteStream):
-    """httpcore's body as httpx's; exceptions pass through."""
+    """httpcore's body as httpx's, which hides empty pieces; exceptions pass through."""
 
     def __init__(self, response: httpcore.Response) -> None:
         self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        empty = 0
         async for chunk in self._response.aiter_stream():
+            empty += not chunk
+            if empty > MAX_EMPTY:
+                raise TooMuch(f"more than {MAX_EMPTY} empty pieces of a body")
             yield chunk
 
     async def aclose(self) -> None:
@@ -208,7 +220,7 @@ def _facts(
     duration_ms: float,
 ) -> HttpFacts:
     result, code, detail = told
-    beginning = answer.content(sent.body_limit)[:_QUOTED]
+    content, whole = answer.content(sent.body_limit)
     return HttpFacts(
         method=sent.method,
         result=result,
@@ -216,9 +228,9 @@ def _facts(
         reason=redactor.text(answer.reason),
         version=answer.version,
         headers=redactor.headers(answer.headers.multi_items()),
-        body=redactor.text(beginning.decode(_charset(answer.headers), "replace")),
+        body=redactor.text(content[:_QUOTED].decode(_charset(answer.headers), "replace")),
         body_bytes=answer.received,
-        body_complete=answer.complete,
+        body_complete=whole,
         sent_bytes=wire.sent,
         errno=code,
         detail=detail,
@@ -233,15 +245,19 @@ def _charset(headers: httpx.Headers) -> str:
     return named if named in {"iso-8859-1", "us-ascii", "utf-16", "windows-1252"} else "utf-8"
 
 
-def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
-    """Opens gzip and deflate, never more than `limit` bytes of it; anything else as it came."""
+def _opened(body: bytes, encoding: str, limit: int) -> tuple[bytes, bool]:
+    """Opens gzip and deflate, never more than `limit` bytes of it; anything else as it came. True: nothing is missing.
+
+    One byte more is asked for, because a stream that ends exactly at the limit has not shown its end by then.
+    """
     windows = {"gzip": 31, "x-gzip": 31, "deflate": 15}.get(encoding.strip().lower())
     if windows is None or not body:
-        return body
+        return body, True
     try:
-        return zlib.decompressobj(windows).decompress(body, limit)
+        opened = zlib.decompressobj(windows).decompress(body, limit + 1)
     except zlib.error:
-        return body
+        return body, True
+    return opened[:limit], len(opened) <= limit
 
 
 def _port(url: httpx.URL) -> int:

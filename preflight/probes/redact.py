@@ -8,10 +8,12 @@ from urllib.parse import quote, unquote_plus
 from preflight.model.secret import Secrets
 
 GONE = "***"
-MAX_HEADERS = 100
+MAX_HEADERS = 256  # fields of one answer; one with more is refused (see preflight.probes.http)
+MAX_NAME = 100  # characters of a header's name
 MAX_VALUE = 2_048  # characters of one header value
 MAX_TEXT = 4_096  # characters of a body
-MAX_URL = 2_048
+MAX_URL = 2_048  # characters of a URL that is recorded
+CUT = "…"  # ends what was cut, so that nobody takes it for the whole
 
 # Public by nature: the admin user of a registry is the registry's own name, and would blot that name out everywhere.
 _PUBLIC_CREDENTIALS = frozenset({"registry_user"})
@@ -62,7 +64,9 @@ class Redactor:
 
     def url(self, url: str) -> str:
         """The URL without userinfo, fragment and secret query values."""
-        return _URL_CODE.sub(rf"\1={GONE}", self.text(_without_userinfo(url.partition("#")[0]), MAX_URL))
+        return _URL_CODE.sub(
+            rf"\1={GONE}", cut(self.text(_without_userinfo(url.partition("#")[0]), MAX_URL + 1), MAX_URL)
+        )
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """Lower-case names, bounded values, secrets removed; at most `MAX_HEADERS`."""
@@ -70,7 +74,7 @@ class Redactor:
         for name, value in headers:
             if len(clean) == MAX_HEADERS:
                 break
-            clean.append((name.lower()[:100], self._value(name.lower(), value)))
+            clean.append((cut(name.lower(), MAX_NAME), self._value(name.lower(), value)))
         return tuple(clean)
 
     def _value(self, name: str, value: str) -> str:
@@ -78,7 +82,12 @@ class Redactor:
             return GONE
         if name in _URL_HEADERS:
             return self.url(value)
-        return self.text(value, MAX_VALUE)
+        return cut(self.text(value, MAX_VALUE + 1), MAX_VALUE)
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters, the last one a mark when something is missing."""
+    return text if len(text) <= limit else text[: limit - 1] + CUT
 
 
 def without_credentials(url: str) -> str:

@@ -8,10 +8,11 @@ from preflight.probes.request import Reply, Request
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
+MAX_LOCATION = 8_192  # characters; the longest signed URLs of registries and storage have a fifth of this
 
 
 class Next(msgspec.Struct, frozen=True, kw_only=True):
-    """The request to make, or why none is made: "malformed", "to-http", "with-body", "loop", "too-many"."""
+    """The request to make, or why none is made: "malformed", "too-long", "to-http", "with-body", "loop", "too-many"."""
 
     request: Request | None = None
     refused: str | None = None
@@ -43,6 +44,8 @@ def following(request: Request, reply: Reply, seen: frozenset[str], left: int) -
     location = reply.headers.get("location")
     if reply.status not in _REDIRECTS or not location:
         return None
+    if len(location) > MAX_LOCATION:
+        return Next(refused="too-long")
     here = httpx.URL(request.url)
     there = _joined(here, location)
     if there is None:

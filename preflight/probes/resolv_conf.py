@@ -9,7 +9,8 @@ from preflight.probes import names
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 GLIBC_MAX_SERVERS = 3  # MAXNS: glibc and musl ignore further ones
-_MAX_BYTES = 65_536
+MAX_SERVERS = 16  # where the reader knows no limit of its own
+MAX_BYTES = 65_536  # of the file
 _STUBS = {
     "127.0.0.53": "systemd-resolved",  # systemd-resolved.service(8)
     "127.0.0.54": "systemd-resolved",
@@ -23,7 +24,7 @@ def read(path: Path = RESOLV_CONF, consumer: str | None = None) -> ResolverFacts
     """The resolvers of this place. A file that is missing, unreadable or empty has no nameservers."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            text = file.read(_MAX_BYTES)
+            text = file.read(MAX_BYTES)
     except OSError:
         text = ""
     return parse(text, source=str(path), consumer=consumer)
@@ -45,9 +46,12 @@ def parse(text: str, *, source: str, consumer: str | None = None) -> ResolverFac
                 options += values
             case _:
                 pass
+    kept = tuple(names.join(server, 53) for server in dict.fromkeys(servers))
+    if len(kept) > MAX_SERVERS:
+        source = f"{source}, of whose {len(kept)} servers the first {MAX_SERVERS} are asked"
     return ResolverFacts(
         consumer=consumer or _consumer(servers, search, options),
-        nameservers=tuple(names.join(server, 53) for server in dict.fromkeys(servers)),
+        nameservers=kept[:MAX_SERVERS],
         search=tuple(search),
         ndots=_ndots(options),
         options=tuple(options[:32]),

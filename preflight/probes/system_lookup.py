@@ -22,8 +22,8 @@ from preflight.probes.clock import Clock
 HOSTS_FILE = Path("/etc/hosts")
 MAX_THREADS = 64
 _IDLE_S = 1.0  # a new thread costs as much as the lookup itself
-_MAX_HOSTS_FILE = 16 * 1_024 * 1_024  # block lists of that size exist
-_MAX_ADDRESSES = 64
+MAX_HOSTS_FILE = 16 * 1_024 * 1_024  # characters; block lists of that size exist
+MAX_ADDRESSES = 64  # of the lookup, and of the hosts file for one name
 
 Lookup = Callable[[str], list[str]]
 
@@ -78,7 +78,7 @@ async def look_up(name: str, cap: Cap, *, hosts_file: Path = HOSTS_FILE, lookup:
     error, result = None, "answer"
     try:
         async with cap.hold():
-            addresses = tuple((await _in_thread(lookup, name))[:_MAX_ADDRESSES])
+            addresses = tuple((await _in_thread(lookup, name))[:MAX_ADDRESSES])
     except TimeoutError:
         result = "timeout"
     except (OSError, UnicodeError) as failure:
@@ -131,11 +131,11 @@ def from_hosts_file(name: str, path: Path = HOSTS_FILE) -> tuple[str, ...]:
         address, *hosts = line.partition("#")[0].split() or [""]
         if wanted in (host.removesuffix(".") for host in hosts) and names.literal(address):
             found.append(address)
-    return tuple(dict.fromkeys(found))[:_MAX_ADDRESSES]
+    return tuple(dict.fromkeys(found))[:MAX_ADDRESSES]
 
 
 @lru_cache(maxsize=1)
 def _read(path: Path, version: tuple[int, ...]) -> str:  # noqa: ARG001 - a changed file is another version
     """In lower case; read once for all names, since such files can have megabytes."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        return file.read(_MAX_HOSTS_FILE).lower()
+        return file.read(MAX_HOSTS_FILE).lower()

@@ -21,6 +21,9 @@ from preflight.probes.trust import Judge
 T = TypeVar("T")
 _FIRST = 64
 _CHUNK = 65_536
+# Bytes of one handshake, or of records between two pieces of data (tickets, key updates). The largest chains in use
+# have a quarter of this; it lies below the 102,400 that OpenSSL grants the certificates alone.
+FLIGHT_LIMIT = 98_304
 
 # RFC 8446, section 6 and RFC 5246, 6066, 7301: the alerts that a client can receive.
 ALERTS = {
@@ -96,12 +99,13 @@ class TlsStream:
         self._below.close()
 
     async def _pump(self, operation: Callable[[], T]) -> T:
+        room = FLIGHT_LIMIT
         while True:
             try:
                 result = operation()
             except ssl.SSLWantReadError:
                 await self._flush()
-                await self._fill()
+                room -= await self._fill(room)
             except ssl.SSLError:
                 with contextlib.suppress(OSError):
                     await self._flush()  # our alert, so that the server's log says what we saw
@@ -114,14 +118,16 @@ class TlsStream:
         if data := self._outgoing.read():
             await self._below.send(data)
 
-    async def _fill(self) -> None:
-        data = await self._below.recv(_CHUNK)
+    async def _fill(self, room: int) -> int:
+        if room <= 0:
+            raise OSError(errno.EMSGSIZE, f"more than {FLIGHT_LIMIT:,} bytes of TLS and no end")
+        data = await self._below.recv(min(_CHUNK, room))
         if not data:
             raise EOFError
         self.received += len(data)
         self.first = (self.first + data)[:_FIRST]
         self.last = (self.last + data)[-7:]
-        self._incoming.write(data)
+        return self._incoming.write(data)
 
 
 async def handshake(
@@ -143,9 +149,9 @@ async def handshake(
         told = {"result": "closed"}
     except OSError as error:
         told = {
-            "result": "reset" if error.errno in _CUT else "error",
+            "result": _TOLD.get(error.errno or 0, "error"),
             "errno": _errno(error),
-            "detail": str(error)[:200],
+            "detail": (error.strerror or str(error))[:200],
         }
     except ValueError as error:  # UnicodeError among them: what the ssl module says to an impossible name
         told = {"result": "error", "detail": f"not a legal server name: {error}"[:200]}
@@ -159,7 +165,10 @@ async def handshake(
     return facts, None
 
 
-_CUT = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED})
+_TOLD = {
+    **dict.fromkeys((errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED), "reset"),
+    errno.EMSGSIZE: "too-large",
+}
 
 
 def _facts(
@@ -173,7 +182,8 @@ def _facts(
 ) -> TlsFacts:
     seen: dict[str, Any] = {}
     if stream is not None:
-        chain = certificates.read(certificates.presented(stream.tls))
+        presented = certificates.presented(stream.tls)
+        chain = certificates.read(presented[: certificates.MAX_CHAIN])
         cipher = stream.tls.cipher() if told["result"] == "ok" else None
         seen = {
             "version": stream.tls.version() if cipher else None,
@@ -183,6 +193,7 @@ def _facts(
             "first_bytes": "" if cipher else stream.first.hex(),
             "chain": chain,
             "chain_source": "handshake" if chain else None,
+            "detail": _left_out(len(presented)),
         }
         if _is_plain(stream.first):
             told = {**told, "result": "not-tls"}
@@ -194,6 +205,11 @@ def _facts(
         duration_ms=duration_ms,
         **{**seen, **told},
     )
+
+
+def _left_out(count: int) -> str:
+    limit = certificates.MAX_CHAIN
+    return f"{count} certificates were presented, the first {limit} are kept" if count > limit else ""
 
 
 def _is_plain(first: bytes) -> bool:
@@ -211,7 +227,8 @@ def _refused(error: ssl.SSLError, stream: TlsStream | None) -> dict[str, Any]:
         return {"result": "closed", "alert": alert}
     if alert is not None:
         return {"result": "alert", "alert": alert}
-    return {"result": "error", "detail": (error.reason or str(error))[:200]}
+    result = "too-large" if error.reason == "EXCESSIVE_MESSAGE_SIZE" else "error"
+    return {"result": result, "detail": (error.reason or str(error))[:200]}
 
 
 def _alert(error: ssl.SSLError, stream: TlsStream | None) -> str | None:
@@ -245,7 +262,7 @@ async def read_chain(below: ByteStream, server_name: str, alpn: tuple[str, ...],
         async with cap.hold():
             await stream.handshake()
         leaf = stream.tls.getpeercert(binary_form=True)
-        return certificates.presented(stream.tls) or ((leaf,) if leaf else ())
+        return certificates.presented(stream.tls)[: certificates.MAX_CHAIN] or ((leaf,) if leaf else ())
     except (OSError, EOFError, ValueError):
         return ()
     finally:

@@ -5,10 +5,17 @@ import httpcore
 from preflight.probes.streams import ByteStream
 
 _FIRST = 64
+# Both far above what services send and below where httpcore's own (100 KiB of one HTTP/1 event) would begin.
+HEAD_LIMIT = 65_536  # bytes until the headers of the final answer are complete; interim answers and frames count
+OVERHEAD_LIMIT = 262_144  # bytes around a body: headers, chunk sizes, their extensions, trailers, HTTP/2 frames
 
 
 class Enough(Exception):  # noqa: N818 - our own limit, not an error
     """The limit on the answer is reached: nothing more is read."""
+
+
+class TooMuch(Exception):  # noqa: N818 - our own limit, not an error
+    """What came is larger than any honest answer; the message says what was."""
 
 
 class Wire(httpcore.AsyncNetworkStream):
@@ -20,18 +27,32 @@ class Wire(httpcore.AsyncNetworkStream):
         self.begin()
 
     def begin(self) -> None:
-        """A new request."""
+        """A new request: its answer's headers come first."""
+        self._end: int | None = HEAD_LIMIT
+        self._what = f"more than {HEAD_LIMIT:,} bytes before the headers were complete"
         self.sent = self.received = 0
         self.first = b""
         self.ended = self.enough = False
         self.broken: OSError | None = None
 
+    def body(self, limit: int) -> None:
+        """The headers are complete: a body of at most `limit` bytes follows, in whatever framing."""
+        self._end = limit + OVERHEAD_LIMIT
+        self._what = f"more than {OVERHEAD_LIMIT:,} bytes around the body"
+
+    def tunnel(self) -> None:
+        """What follows is somebody else's conversation."""
+        self._end = None
+
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 - httpcore's
         """Bytes of the answer; `timeout` is not used, since the cap is on the whole exchange."""
         if self.enough:
             raise Enough
+        room = max_bytes if self._end is None else self._end - self.received
+        if room <= 0:
+            raise TooMuch(self._what)
         try:
-            data = await self.below.recv(max_bytes)
+            data = await self.below.recv(min(max_bytes, room))
         except OSError as error:
             self.broken = error
             raise httpcore.ReadError(error) from error

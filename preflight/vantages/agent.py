@@ -15,11 +15,13 @@ from preflight.model.secret import Secret, Secrets
 from preflight.vantages import protocol, summary
 
 SECRET_PREFIX = "PREFLIGHT_SECRET_"  # noqa: S105 - the name of a variable, not a secret
-MAX_PLAN = 16 * 1024 * 1024
+MAX_PLAN = 16 * 1024 * 1024  # bytes; a plan of a thousand targets has a thirtieth of this
 
 
 def read_plan(text: bytes, source: str) -> VantagePlan:
     """The plan of one vantage; a plan of another schema version is named before anything else of it is read."""
+    if len(text) > MAX_PLAN:
+        raise UsageFailure(f"{source}: larger than {MAX_PLAN:,} bytes; this is no plan of one vantage")
     try:
         version = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).get("schema_version", msgspec.Raw(b"1"))
         if bytes(version) != b"1":

@@ -12,19 +12,20 @@ from preflight.vantages.summary import Summary
 
 
 class Listener:
-    """Emits each observation once; `facts` closes."""
+    """Emits each observation once; `facts` closes. Nobody speaks for another vantage, or of what it was not asked."""
 
     def __init__(self, plan: VantagePlan, emit: Emit) -> None:
         self.plan, self._emit = plan, emit
         self.reader = protocol.Reader(plan.run_id)
         self._hello: VantageFacts | None = None
         self._end: protocol.End | None = None
+        self._asked = frozenset(task.key for task in plan.tasks)
         self._observed: set[str] = set()
 
     @property
     def complete(self) -> bool:
         """Whether the closing line came, and everything that it counts."""
-        return self._end is not None and len(self._observed) == self._end.observations
+        return self._end is not None and self._end.observations == len(self._observed) == len(self._asked)
 
     @property
     def heard(self) -> bool:
@@ -38,22 +39,30 @@ class Listener:
 
     def add(self, summary: Summary) -> None:
         """What the second channel brought and the first did not."""
+        if summary.facts.vantage != self.plan.vantage:
+            return
         self._hello = self._hello or summary.facts
         for observation in summary.observations:
-            if observation.task not in self._observed:
+            if self._awaited(observation):
                 self._seen(observation)
         if len(self._observed) == summary.observed:
             self._end = self._end or protocol.End(observations=summary.observed, facts=summary.facts)
 
     def _take(self, message: protocol.Hello | protocol.Seen | protocol.End) -> None:
         match message:
-            case protocol.Hello(facts=facts):
+            case protocol.Hello(facts=facts) if facts.vantage == self.plan.vantage:
                 self._hello = facts
                 self._emit(facts)
-            case protocol.Seen(observation=observation):
+            case protocol.Seen(observation=observation) if self._awaited(observation):
                 self._seen(observation)
-            case protocol.End():
+            case protocol.End() if message.facts.vantage == self.plan.vantage:
                 self._end = message
+            case _:
+                self.reader.foreign += 1
+
+    def _awaited(self, observation: Observation) -> bool:
+        mine = observation.vantage == self.plan.vantage and observation.task in self._asked
+        return mine and observation.task not in self._observed
 
     def _seen(self, observation: Observation) -> None:
         self._observed.add(observation.task)

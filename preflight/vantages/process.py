@@ -16,6 +16,8 @@ from preflight.vantages.base import Emit
 from preflight.vantages.listener import Listener
 
 _FAREWELL_S = 2.0
+MAX_STDERR = 2_000  # bytes of its end that are kept
+MAX_MESSAGE = 300  # characters of its last line that are told
 _GRACE_S = 10.0  # beyond the plan's own deadline: start-up and the closing line
 
 
@@ -26,7 +28,7 @@ async def process(plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFac
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        limit=protocol.MAX_LINE,
+        limit=protocol.MAX_LINE - 1,  # asyncio's limit is of what stands before the newline
         env={**os.environ, **secrets_to(secrets)},
     )
     listener = Listener(plan, emit)
@@ -69,9 +71,9 @@ async def _tail(child: asyncio.subprocess.Process) -> str:
     assert child.stderr is not None
     last = b""
     while chunk := await child.stderr.read(4096):
-        last = (last + chunk)[-2000:]
+        last = (last + chunk)[-MAX_STDERR:]
     lines = last.decode(errors="replace").strip().splitlines()
-    return lines[-1][:300] if lines else "no message"
+    return lines[-1][:MAX_MESSAGE] if lines else "no message"
 
 
 async def _hear(child: asyncio.subprocess.Process, listener: Listener) -> None:

@@ -2,7 +2,7 @@
 
 Logs hold foreign lines, lose lines and repeat them, so every message carries the run's id and a sequence number, and
 the closing line says how many there were. What does not parse is counted, never guessed at. Bounded: one line may have
-`MAX_LINE` bytes, one stream `MAX_MESSAGES` messages.
+`MAX_LINE` bytes, one stream `MAX_MESSAGES` messages and `MAX_STREAM` bytes; what comes behind them is lost.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,9 @@ from preflight.model.observation import Observation, VantageFacts
 
 SENTINEL = b"@preflight@ "
 PROTOCOL_VERSION = 1
-MAX_LINE = 4 * 1024 * 1024
+MAX_LINE = 4 * 1024 * 1024  # bytes with sentinel and newline
 MAX_MESSAGES = 100_000
+MAX_STREAM = 256 * 1024 * 1024  # bytes of one agent's lines with the sentinel; a run file may have as many
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello"):
@@ -60,6 +61,7 @@ class Reader:
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id
         self._seen: set[int] = set()
+        self._size = 0
         self.foreign = 0  # lines without the sentinel, or of another run
         self.broken = 0  # lines with the sentinel that do not parse
         self.repeated = 0
@@ -69,6 +71,10 @@ class Reader:
         _, sentinel, payload = line.partition(SENTINEL)
         if not sentinel:
             self.foreign += bool(line.strip())
+            return
+        self._size += len(line)
+        if self._size > MAX_STREAM or len(line) > MAX_LINE:
+            self.broken += 1
             return
         try:
             envelope = _DECODER.decode(payload.strip())

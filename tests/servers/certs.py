@@ -41,13 +41,17 @@ class Authority:
         chain: bool = True,
         subject: str | None = None,
         self_signed: bool = False,
+        padding: int = 0,
     ) -> "Leaf":
-        """A certificate for these names and addresses; times count from now."""
+        """A certificate for these names and addresses; times count from now. `padding`: bytes that mean nothing."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject or hosts[0][:64])])
         alternatives = x509.SubjectAlternativeName([_alternative(host) for host in hosts])
         issuer = name if self_signed else self.name
         builder = _builder(name, issuer, key, not_before, not_after).add_extension(alternatives, critical=False)
+        if padding:
+            filler = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), bytes(padding))
+            builder = builder.add_extension(filler, critical=False)
         certificate = builder.sign(key if self_signed else self.key, hashes.SHA256())
         above = [] if self_signed or not chain or self.parent is None else [self.certificate]
         return Leaf(key, [certificate, *above])

@@ -30,6 +30,7 @@ class DnsServer:
         self.tcp = True  # false: nothing listens on TCP
         self.tcp_slots = 1000  # connections beyond are reset at once
         self._connections = 0
+        self.over_tcp: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]] | None = None
         self.queries: list[tuple[str, str, str]] = []  # transport, name, type
         self.messages: list[dns.message.Message] = []
         self.address = ""
@@ -112,6 +113,8 @@ class DnsServer:
         try:
             if self._connections > self.tcp_slots:
                 return
+            if self.over_tcp is not None:
+                await self.over_tcp(reader, writer)
             while True:
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
                 for packet in await self.respond(await reader.readexactly(length), "tcp"):

@@ -12,13 +12,15 @@ _DECLARATION = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _ADDRESS = re.compile(
     r"(?<![\w.:])((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?!\.?[\w:])"
 )
-_XML_LIMIT, _JSON_LIMIT = 16_384, 8 * 1024 * 1024
-MESSAGE_LIMIT = 240
+XML_LIMIT = 16_384  # bytes of an error document that are looked at
+JSON_LIMIT = 8 * 1024 * 1024  # bytes
+JSON_VALUES = 100_000  # commas and brackets: 4 MiB of "{}," would take 100 MB of memory
+MESSAGE_LIMIT = 240  # characters of a message that is quoted
 
 
 def as_json(body: bytes) -> Any:
-    """The JSON value, None when the body is not JSON (or larger than 8 MiB, or nested to harm)."""
-    if len(body) > _JSON_LIMIT:
+    """The JSON value, None when the body is not JSON (or too large, of too many values, or nested to harm)."""
+    if len(body) > JSON_LIMIT or sum(map(body.count, (b",", b"{", b"["))) > JSON_VALUES:
         return None
     try:
         return json.loads(body)
@@ -56,8 +58,8 @@ def storage_error(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
     Entities are not expanded because nothing here is an XML parser; a document that declares any is not read at all.
     """
     code, message = text(headers.get("x-ms-error-code"), 80), ""
-    if not _DECLARATION.search(body[:_XML_LIMIT]):
-        from_xml, from_json = _xml_error(body[:_XML_LIMIT]), _json_error(body)
+    if not _DECLARATION.search(body[:XML_LIMIT]):
+        from_xml, from_json = _xml_error(body[:XML_LIMIT]), _json_error(body)
         code, message = code or from_xml[0] or from_json[0], from_xml[1] or from_json[1]
     facts = {"error": code, "error_message": message, "denied_source": _denied_source(code, message)}
     return {name: value for name, value in facts.items() if value}
@@ -72,7 +74,7 @@ def _xml_error(body: bytes) -> tuple[str, str]:
 
 
 def _json_error(body: bytes) -> tuple[str, str]:
-    document = as_object(body[:_XML_LIMIT])
+    document = as_object(body[:XML_LIMIT])
     error = document.get("odata.error") or document.get("error")
     if not isinstance(error, dict):
         return "", ""
