@@ -1,8 +1,12 @@
 """Whose certificate it is: expected issuers, inspection devices, and what an incomplete chain looks like."""
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
-from preflight.model.observation import Certificate, TlsFacts
+from msgspec import UNSET
+
+from preflight.model.observation import Certificate, Observation, TlsFacts
 from preflight.model.plan import Check
 
 # Names that inspection products put into the authority they sign with, unless their owner renames it.
@@ -45,6 +49,10 @@ _INTERMEDIATE = re.compile(
     r"|let's encrypt|globalsign|entrust|amazon|google trust|microsoft azure|microsoft corporation|zerossl|godaddy",
     re.IGNORECASE,
 )
+# ... and words of authorities that stand in for others, which send no certificate of their own either.
+_INSPECTING = re.compile(
+    r"inspect|intercept|decrypt|proxy|firewall|forward[ -]trust|web[ -]?filter|mitm", re.IGNORECASE
+)
 _COMMON_NAME = re.compile(r"(?:^|,)\s*CN=((?:\\.|[^,\\])*)", re.IGNORECASE)
 _ORGANISATION = re.compile(r"(?:^|,)\s*O=((?:\\.|[^,\\])*)", re.IGNORECASE)
 
@@ -74,6 +82,24 @@ def is_foreign(check: Check, facts: TlsFacts) -> bool:
     return not any(expected.lower() in issuers for expected in check.expect.issuers)
 
 
+def inspectors(seen: Iterable[tuple[Check, Observation]]) -> frozenset[str]:
+    """Issuers that several services of different names show in place of their own authorities."""
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for check, observation in seen:
+        for facts in handshakes(observation):
+            if is_foreign(check, facts) and facts.server_name:
+                names[facts.chain[0].issuer].add(facts.server_name)
+    return frozenset(issuer for issuer, several in names.items() if len(several) > 1)
+
+
+def handshakes(observation: Observation) -> Iterator[TlsFacts]:
+    """Every handshake with a target."""
+    for hop in observation.hops:
+        for facts in (hop.tls, *(connection.tls for connection in hop.connections)):
+            if facts is not UNSET:
+                yield facts
+
+
 def is_cluster_ca(facts: TlsFacts) -> bool:
     """Whether the issuer is named as clusters name their own CA."""
     return bool(facts.chain) and bool(_CLUSTER_CAS.match(common_name(facts.chain[0].issuer)))
@@ -90,6 +116,8 @@ def lacks_intermediate(check: Check, facts: TlsFacts) -> bool:
     Only the leaf was sent, its issuer is another, and that issuer is an expected one or is named as intermediates are.
     """
     if len(facts.chain) != 1 or is_self_signed(facts):
+        return False
+    if device_of(facts) or _INSPECTING.search(common_name(facts.chain[0].issuer)):
         return False
     expected = bool(check.expect.issuers) and not is_foreign(check, facts)
     return expected or bool(_INTERMEDIATE.search(common_name(facts.chain[0].issuer)))

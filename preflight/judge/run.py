@@ -1,12 +1,14 @@
 """Evidence in, finished run out: the one door to all judgement. Same evidence, same run, today or next year."""
 
+from collections import defaultdict
+
 from preflight import __version__
-from preflight.judge import clock, everywhere, exitcode, findings, headline, order
+from preflight.judge import clock, everywhere, exitcode, findings, headline, intercepted, order
 from preflight.judge.scene import Scene, moment
 from preflight.judge.verdicts import judge_task, untold
 from preflight.judge.walk import REAL, Tables
 from preflight.model.causes import CAUSES
-from preflight.model.observation import VantageFacts
+from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import Check
 from preflight.model.run import Evidence, Run, Tool, Verdict
 
@@ -59,7 +61,7 @@ def _verdicts(evidence: Evidence, tables: Tables) -> dict[str, Verdict]:
     facts = {fact.vantage: fact for fact in evidence.vantages}
     seen = {(observation.vantage, observation.task): observation for observation in evidence.observations}
     now = moment(evidence.started)
-    skews, portals = _skews(evidence), _portals(evidence)
+    skews, portals, inspectors = _skews(evidence), _portals(evidence), _inspectors(evidence)
     verdicts: dict[str, Verdict] = {}
     for (vantage, task), checks in order.task_groups(evidence.plan).items():
         observation = seen.get((vantage, task))
@@ -72,9 +74,21 @@ def _verdicts(evidence: Evidence, tables: Tables) -> dict[str, Verdict]:
                 now=now,
                 skew=skews.get(vantage),
                 catch_all=portals.get(vantage, frozenset()),
+                inspectors=inspectors.get(vantage, frozenset()),
             )
             verdicts |= judge_task(checks, scene, interrupted=evidence.interrupted, tables=tables)
     return verdicts
+
+
+def _inspectors(evidence: Evidence) -> dict[str, frozenset[str]]:
+    """By vantage: the authorities that re-sign what several services send."""
+    seen = {(one.vantage, one.task): one for one in evidence.observations}
+    pairs: defaultdict[str, list[tuple[Check, Observation]]] = defaultdict(list)
+    for check in evidence.plan.checks:
+        observation = seen.get((check.vantage, check.task))
+        if observation is not None and check.expect.issuers:
+            pairs[check.vantage].append((check, observation))
+    return {vantage: intercepted.inspectors(each) for vantage, each in pairs.items()}
 
 
 def _skews(evidence: Evidence) -> dict[str, clock.Skew]:

@@ -18,6 +18,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     skew: Skew | None = None  # the clock of the vantage is proven wrong by so much
     catch_all: frozenset[str] = frozenset()  # addresses that its resolvers give for every name
+    inspectors: frozenset[str] = frozenset()  # issuers that stand in for several services here
 
     @property
     def true_now(self) -> datetime:

@@ -107,7 +107,7 @@ def _unverified(check: Check, name: str, tls: TlsFacts, scene: Scene) -> Outcome
     if code in WRONG_NAME:
         names = listed(leaf.sans) if leaf and leaf.sans else "no names"
         return fail("tls.wrong-name", f"the certificate is for {names}, not for {name}")
-    return _untrusted(check, name, tls)
+    return _untrusted(check, name, tls, scene)
 
 
 def _out_of_date(name: str, tls: TlsFacts, scene: Scene) -> Outcome:
@@ -130,7 +130,7 @@ def _valid(certificate: Certificate, now: datetime) -> bool:
     return moment(certificate.not_before) <= now <= moment(certificate.not_after)
 
 
-def _untrusted(check: Check, name: str, tls: TlsFacts) -> Outcome:
+def _untrusted(check: Check, name: str, tls: TlsFacts, scene: Scene) -> Outcome:
     issuer, device = intercepted.issuer_of(tls), intercepted.device_of(tls)
     seen = f"{name}: issued by '{issuer}'{f' ({device})' if device else ''}"
     if intercepted.is_foreign(check, tls):
@@ -139,6 +139,8 @@ def _untrusted(check: Check, name: str, tls: TlsFacts) -> Outcome:
         if intercepted.is_cluster_ca(tls):
             return fail("tls.untrusted", f"{seen}, which is not the cluster CA that was given")
         return fail("tls.intercepted", f"{seen} instead of the cluster's own CA")
+    if tls.chain and tls.chain[0].issuer in scene.inspectors:
+        return fail("tls.intercepted", f"{seen}, who also stands in for other services here")
     if intercepted.lacks_intermediate(check, tls):
         return fail("tls.incomplete-chain", f"{seen}, and only the server's own certificate was sent")
     message = tls.verify_message or f"verify code {tls.verify_code}"

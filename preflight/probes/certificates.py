@@ -25,13 +25,22 @@ def presented(tls: ssl.SSLObject) -> tuple[bytes, ...]:
 
     Public from Python 3.13 (`SSLObject.get_unverified_chain`); before that the same function of the object inside.
     """
-    public = getattr(tls, "get_unverified_chain", None)
+    return _chain(tls, "get_unverified_chain")
+
+
+def verified(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """The chain that verification built, from the leaf to an authority of the store, as DER; empty without success."""
+    return _chain(tls, "get_verified_chain")
+
+
+def _chain(tls: ssl.SSLObject, name: str) -> tuple[bytes, ...]:
+    public = getattr(tls, name, None)
     if public is not None:
         return tuple(public() or ())
     inner: Any = getattr(tls, "_sslobj", None)
-    if not hasattr(inner, "get_unverified_chain"):
+    if not hasattr(inner, name):
         return ()
-    return tuple(bytes(one.public_bytes(_ENCODING_DER)) for one in inner.get_unverified_chain() or ())
+    return tuple(bytes(one.public_bytes(_ENCODING_DER)) for one in getattr(inner, name)() or ())
 
 
 def read(chain: Iterable[bytes]) -> tuple[Certificate, ...]:

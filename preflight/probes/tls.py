@@ -181,10 +181,12 @@ def _facts(
     duration_ms: float,
 ) -> TlsFacts:
     seen: dict[str, Any] = {}
+    trust = judge.label
     if stream is not None:
         presented = certificates.presented(stream.tls)
         chain = certificates.read(presented[: certificates.MAX_CHAIN])
         cipher = stream.tls.cipher() if told["result"] == "ok" else None
+        trust = judge.vouching(certificates.verified(stream.tls)) if cipher else trust
         seen = {
             "version": stream.tls.version() if cipher else None,
             "cipher": cipher[0] if cipher else None,
@@ -199,7 +201,7 @@ def _facts(
             told = {**told, "result": "not-tls"}
     return TlsFacts(
         server_name=None if names.literal(server_name) else server_name,
-        trust=judge.label,
+        trust=trust,
         alpn_offered=judge.alpn,
         at_ms=at_ms,
         duration_ms=duration_ms,

@@ -6,8 +6,9 @@ Python version never changes a verdict.
 
 import functools
 import os
+import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import certifi
@@ -23,9 +24,18 @@ class Judge(msgspec.Struct, frozen=True, kw_only=True):
     context: ssl.SSLContext
     label: str
     alpn: tuple[str, ...]
+    given: frozenset[bytes] = frozenset()  # what environment.ca_file adds to the system's store, as DER
     timeless: Callable[[], ssl.SSLContext]  # the same in everything but the dates, to ask a service for the time
 
+    def vouching(self, chain: Sequence[bytes]) -> str:
+        """Which of the two stores vouches for a chain that was verified: nodes and images have one of them only."""
+        if not self.given or not chain:
+            return self.label
+        return "ca_file" if self.given.intersection(chain) else "system"
 
+
+_BOTH = "system+ca_file"
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME of <openssl/x509_vfy.h>, unnamed in Python
 
 
@@ -47,7 +57,11 @@ class Judges:
         if alpn:
             context.set_alpn_protocols(list(alpn))
         return Judge(
-            context=context, label=label, alpn=alpn, timeless=functools.cache(functools.partial(self._timeless, trust))
+            context=context,
+            label=label,
+            alpn=alpn,
+            given=_certificates(self._plan.ca_pem) if label == _BOTH else frozenset(),
+            timeless=functools.cache(functools.partial(self._timeless, trust)),
         )
 
     def _timeless(self, trust: str) -> ssl.SSLContext:
@@ -62,7 +76,7 @@ class Judges:
         if trust == "cluster-ca":
             label, pem = "cluster-ca", self._plan.cluster_ca_pem
         else:
-            label, pem = ("system+ca_file" if self._plan.ca_pem else "system"), self._plan.ca_pem
+            label, pem = (_BOTH if self._plan.ca_pem else "system"), self._plan.ca_pem
             _load_system(context)
         if pem:
             _load(context, pem, label)
@@ -74,6 +88,10 @@ def _load(context: ssl.SSLContext, pem: str, label: str) -> None:
         context.load_verify_locations(cadata=pem)
     except (ssl.SSLError, ValueError, TypeError) as error:  # TypeError: text that is not ASCII
         raise UsageFailure(f"the CA certificates for {label} cannot be read: {error}") from error
+
+
+def _certificates(pem: str) -> frozenset[bytes]:
+    return frozenset(ssl.PEM_cert_to_DER_cert(block) for block in _PEM.findall(pem))
 
 
 def _load_system(context: ssl.SSLContext) -> None:

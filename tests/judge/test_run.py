@@ -1,11 +1,25 @@
 """The whole: what was left out, exit codes, headline, banner, and judging again."""
 
 import pytest
-from builders.facts import answer, change, check, connection, dns, evidence, hop, observation, plan, vantage
+from builders.facts import (
+    CORPORATE,
+    answer,
+    certificate,
+    change,
+    check,
+    connection,
+    dns,
+    evidence,
+    hop,
+    observation,
+    plan,
+    tls,
+    vantage,
+)
 from msgspec import UNSET
 
 from preflight.judge import evidence_of, exit_code, judge
-from preflight.model.plan import LeftOut
+from preflight.model.plan import Expect, LeftOut
 from preflight.model.vocabulary import Phase, Severity, Status
 
 GOOD = hop()
@@ -152,3 +166,23 @@ def test_judging_a_saved_run_again_gives_the_same_run():
     run = run_of(SILENT, strict=True, banner="b", notices=("n",))
     assert judge(evidence_of(run)) == run
     assert evidence_of(run, strict=False).strict is False
+
+
+@pytest.mark.parametrize(
+    ("services", "causes"),
+    [
+        (["mcr.microsoft.com", "acrprod.azurecr.io"], ["tls.intercepted", "tls.intercepted", "tls.intercepted"]),
+        (["mcr.microsoft.com"], ["tls.intercepted", "tls.untrusted"]),
+    ],
+    ids=["several services show it", "one service shows it"],
+)
+def test_who_stands_in_for_several_services_stands_in_for_a_dependency_too(services, causes):
+    checks, seen = [], []
+    for host in (*services, "features.contoso.com"):
+        expect = Expect(issuers=("Microsoft Azure",)) if host in services else Expect(catalogue_name=False)
+        forged = tls("unverified", host, verify_code=20, chain=(certificate(CORPORATE, sans=(host,)),))
+        checks.append(check(f"{host.partition('.')[0]}.reach", expect=expect, task=host, target=f"{host}:443"))
+        the_hop = hop(url=f"https://{host}/", connections=(connection(secure=forged),), http=UNSET)
+        seen.append(observation(the_hop, task=host, target=f"{host}:443"))
+    run = judge(evidence(plan(*checks), *seen))
+    assert sorted(verdict.cause for verdict in run.verdicts) == sorted(causes)

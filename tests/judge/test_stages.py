@@ -216,6 +216,7 @@ BAD = [
         "own root missing",
     ),
     ("tls.untrusted", unverified(20), DEPENDENCY, "a dependency with a private authority"),
+    ("tls.untrusted", unverified(20, issuer="CN=Contoso TLS Inspection CA"), DEPENDENCY, "a device's leaf alone"),
     (
         "tls.untrusted",
         unverified(18, chain=(certificate("CN=x", subject="CN=x"),)),

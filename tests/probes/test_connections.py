@@ -120,10 +120,22 @@ async def test_a_good_handshake_has_version_cipher_alpn_and_chain(to, trail, aut
     hop, _ = await shake(to, trail, Web(), context=context)
     seen = hop.connections[0].tls
     assert (seen.result, seen.version, seen.alpn, seen.server_name) == ("ok", "TLSv1.3", "http/1.1", NAME)
-    assert (seen.trust, seen.alpn_offered, seen.chain_source) == ("system+ca_file", ("h2", "http/1.1"), "handshake")
+    assert (seen.trust, seen.alpn_offered, seen.chain_source) == ("ca_file", ("h2", "http/1.1"), "handshake")
     assert seen.chain[0].sans == (NAME, "*.other.example")
     assert seen.chain[0].issuer == "CN=Test Root"
     assert seen.cipher.startswith("TLS_")
+
+
+async def test_what_only_the_system_s_store_vouches_for_is_told_from_what_ca_file_does(
+    to, trail, authority, tmp_path, monkeypatch
+):
+    (tmp_path / "store.pem").write_text(authority.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "store.pem"))
+    async with raw.serve(Web(), context=authority.issue(NAME).context()) as server:
+        reply = await to(server.port, ca_pem=Authority("Another Root").pem).fetch(trail, "origin", Request(url=URL))
+        trail.close()
+    seen = reply.hop.connections[0].tls
+    assert (seen.result, seen.trust) == ("ok", "system")
 
 
 @pytest.mark.parametrize(
