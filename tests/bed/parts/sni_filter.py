@@ -12,7 +12,7 @@ from pathlib import Path
 from bed.namespaces import Namespace
 from bed.parts.program import Program
 
-TLS_PORT, HTTP_PORT = 9443, 9080
+TLS_PORT, HTTP_PORT = 9444, 9080  # 9443 is that of bed.sni
 _MARK = "0x470"
 
 

@@ -6,6 +6,7 @@ Protocol: distribution/distribution docs/spec/auth/token.md, jwt.md; Azure/acr d
 
 import base64
 import json
+import sys
 import time
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -66,6 +67,11 @@ class TokenServer(ThreadingHTTPServer):
     def __init__(self, place: tuple[str, int], signer: Signer, login: tuple[str, str]) -> None:
         self.signer, self.login = signer, login
         super().__init__(place, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is gone concerns nobody."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def server_bind(self) -> None:
         """As its base, without asking the DNS for its own name."""

@@ -72,6 +72,7 @@ class Unbound:
             self._control("local_zone_remove", f"{name}.")
         self._zones = []
         self._control("flush_infra", "all")
+        self._control("flush_zone", ".")  # it keeps a SERVFAIL for five seconds whatever it is told
 
     def stop(self) -> None:
         """End it."""
