@@ -13,7 +13,7 @@ from preflight.catalogue.files import folder_files, label, read_toml
 from preflight.catalogue.verify import verify
 from preflight.failures import Problems, UsageFailure
 from preflight.model.catalogue import Catalogue, Requirement
-from preflight.strict import BAD, Reader, nearest
+from preflight.strict import BAD, Reader, nearest, printable
 
 
 class Draft(msgspec.Struct, kw_only=True):
@@ -62,9 +62,8 @@ def _folder(folder: Path, problems: list[str], *, alone: bool) -> list[Draft]:
             continue
         for draft in _file(path, problems):
             if draft.id in drafts:
-                problems.append(
-                    f"{draft.file}: {draft.id}: this id is already in {drafts[draft.id].file}\n  give each id once"
-                )
+                where = f"{draft.file}: {printable(draft.id)}"
+                problems.append(f"{where}: this id is already in {drafts[draft.id].file}\n  give each id once")
             else:
                 drafts[draft.id] = draft
     if alone and not drafts and not problems:
@@ -78,7 +77,7 @@ def _file(path: Path, problems: list[str]) -> list[Draft]:
         if key != "requirement":
             meant = nearest(key, ["requirement"])
             right = "did you mean [[requirement]]?" if meant else "a file of checks holds [[requirement]] tables"
-            problems.append(f"{file}: {key}: is not a key that is known here\n  {right}")
+            problems.append(f"{file}: {printable(key)}: is not a key that is known here\n  {right}")
     tables = data.get("requirement", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.append(f"{file}: requirement: is not a list of tables\n  write [[requirement]] with two brackets")

@@ -162,8 +162,10 @@ class _Court:
         if before or (ruling.outcome.status is Status.BLOCKED and not self._waits(ruling)):
             return ruling
         seen = f"; seen: {ruling.outcome.reason}" if ruling.outcome.cause is not None and ruling.outcome.reason else ""
-        reason = f"{CAUSES[check.precondition].meaning.rstrip('.')}{seen}"
-        return Ruling(outcome=unknown(check.precondition, reason), at=ruling.at, parts=ruling.parts)
+        known = CAUSES.get(check.precondition)  # a plan may be another version's
+        cause, meaning = (check.precondition, known.meaning) if known else ("vantage.incomplete", check.precondition)
+        reason = f"{meaning.rstrip('.')}{seen}"
+        return Ruling(outcome=unknown(cause, reason), at=ruling.at, parts=ruling.parts)
 
     @staticmethod
     def _waits(ruling: Ruling) -> bool:

@@ -8,7 +8,7 @@ observation's start. A stage that was not reached is `UNSET` and absent from the
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from preflight.model.vocabulary import ProbeName
+from preflight.model.vocabulary import ProbeName, VantageName
 
 
 class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +168,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one task saw at one vantage."""
 
     task: str
-    vantage: str
+    vantage: VantageName
     probe: ProbeName
     target: str  # "host:port"
     started: str
@@ -194,7 +194,7 @@ class ResolverFacts(msgspec.Struct, frozen=True, kw_only=True):
 class VantageFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What is true of a vantage itself; evidence beside every observation from there."""
 
-    vantage: str
+    vantage: VantageName
     tool_version: str
     host: str = ""
     place: str = ""  # in a cluster: node, pool and image of the probe

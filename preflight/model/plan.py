@@ -2,7 +2,7 @@
 
 import msgspec
 
-from preflight.model.vocabulary import Link, Phase, ProbeName, Severity
+from preflight.model.vocabulary import KindName, Link, Phase, ProbeName, Severity, VantageName
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +62,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     phase: Phase
     severity: Severity
-    vantage: str
+    vantage: VantageName
     target: str  # "host:port"
     task: str
     judges: tuple[str, ...]  # the slices this check owns: "origin.dns", "origin.tcp", "manifest", "layer", ...
@@ -80,7 +80,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     phase: Phase
     severity: Severity
-    vantage: str | None = None  # a vantage name, or None when it applies to none
+    vantage: VantageName | None = None  # a vantage name, or None when it applies to none
     reason: str  # "vantage left out", "environment.registry is not given", "not with a custom domain", ...
     status: str = "skipped"  # or "unknown": a deciding vantage that could not run
     cause: str | None = None  # with "unknown"
@@ -121,7 +121,7 @@ class VantagePlan(msgspec.Struct, frozen=True, kw_only=True):
 
     schema_version: int = 1
     run_id: str
-    vantage: str
+    vantage: VantageName
     tasks: tuple[Task, ...]
     limits: Limits = Limits()
     mapping: Mapping = Mapping()
@@ -137,8 +137,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Catalogue x environment."""
 
     catalogue_version: str
-    vantages: tuple[str, ...]
-    stand_in: tuple[str, ...] = ()  # kinds for which the workstation decides
+    vantages: tuple[VantageName, ...]
+    stand_in: tuple[KindName, ...] = ()  # kinds for which the workstation decides
     tasks: tuple[Task, ...]
     runs: dict[str, tuple[str, ...]]  # vantage -> keys of the tasks it runs
     checks: tuple[Check, ...]  # in catalogue order, then vantage, then target

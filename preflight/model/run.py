@@ -1,6 +1,6 @@
 """A finished run: everything that a report shows, in one document with a schema version."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -19,7 +19,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     phase: Phase
     severity: Severity
-    vantage: str  # "" when the requirement applies to no vantage
+    vantage: Annotated[
+        str, msgspec.Meta(pattern=r"^((workstation|node|pod)(/.*)?)?$")
+    ]  # "" when the requirement applies to no vantage
     target: str
     status: Status
     decides: bool

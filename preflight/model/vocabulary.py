@@ -1,6 +1,9 @@
 """The closed words of the project: statuses, owners, phases, stages. Meanings are in docs/architecture.md."""
 
 from enum import StrEnum
+from typing import Annotated
+
+import msgspec
 
 
 class Status(StrEnum):
@@ -39,6 +42,11 @@ class VantageKind(StrEnum):
     WORKSTATION = "workstation"
     NODE = "node"
     POD = "pod"
+
+
+# Checked where a value is decoded: what another program wrote may name a place of no kind.
+VantageName = Annotated[str, msgspec.Meta(pattern=r"^(workstation|node|pod)(/.*)?$")]
+KindName = Annotated[str, msgspec.Meta(pattern=r"^(workstation|node|pod)$")]
 
 
 class Stage(StrEnum):

@@ -6,6 +6,7 @@ import socket
 
 import idna
 
+_ZONE = re.compile(r"[A-Za-z0-9_.~-]{1,64}")  # an interface's name or number (RFC 6874)
 _LABEL = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -29,9 +30,11 @@ def literal(host: str) -> str | None:
     """The address, when the host is one and not a name; brackets and zone are kept out and in respectively."""
     text = host.removeprefix("[").removesuffix("]")
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    zone = getattr(address, "scope_id", None)  # Python takes any text for one, brackets and colons included
+    return str(address) if zone is None or _ZONE.fullmatch(zone) else None
 
 
 def is_ipv6(address: str) -> bool:

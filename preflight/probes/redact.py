@@ -51,7 +51,8 @@ class Redactor:
         values = {secret.reveal() for name, secret in secrets.items() if name not in _PUBLIC_CREDENTIALS} | set(more)
         echoes = {echo for value in values for echo in _echoes(value) if len(echo) >= _SHORTEST_SECRET}
         self._values = re.compile(
-            "|".join(re.escape(echo) for echo in sorted(echoes, key=len, reverse=True)) or r"(?!)"
+            "|".join(re.escape(echo) for echo in sorted(echoes, key=len, reverse=True)) or r"(?!)",
+            re.IGNORECASE,  # names of headers and hosts lose their case on the way
         )
 
     def text(self, text: str, limit: int = MAX_TEXT) -> str:
@@ -74,7 +75,8 @@ class Redactor:
         for name, value in headers:
             if len(clean) == MAX_HEADERS:
                 break
-            clean.append((cut(name.lower(), MAX_NAME), self._value(name.lower(), value)))
+            lower = self._values.sub(GONE, name).lower()
+            clean.append((cut(lower, MAX_NAME), self._value(lower, value)))
         return tuple(clean)
 
     def _value(self, name: str, value: str) -> str:

@@ -6,6 +6,7 @@ the closing line says how many there were. What does not parse is counted, never
 """
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
 
@@ -42,7 +43,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """One line."""
 
     run_id: str
-    seq: int
+    seq: Annotated[int, msgspec.Meta(ge=0)]
     message: Hello | Seen | End
 
 

@@ -17,8 +17,9 @@ def findings(target: str) -> Path:
 
 
 def files(target: str) -> list[Path]:
-    """All kept inputs of a target, in order of name."""
-    return sorted(path for folder in (seeds(target), findings(target)) if folder.is_dir() for path in folder.iterdir())
+    """All kept inputs of a target: seeds in order of name, then findings."""
+    folders = [folder for folder in (seeds(target), findings(target)) if folder.is_dir()]
+    return [path for folder in folders for path in sorted(folder.iterdir())]
 
 
 def keep(folder: Path, data: bytes, name: str = "") -> Path:

@@ -13,11 +13,7 @@ from preflight.vantages.protocol import SENTINEL
 
 BOUNDED = settings.get_profile("fuzz")
 FEW = settings(BOUNDED, max_examples=25)
-SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**70), 2**70),
-    st.floats(allow_nan=False, allow_infinity=False),
+TEXTS = st.one_of(
     st.text(max_size=40),
     st.sampled_from(
         [
@@ -34,6 +30,13 @@ SCALARS = st.one_of(
             "2026-11-22T10:00:00",
         ]
     ),
+)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    TEXTS,
 )
 
 
@@ -59,8 +62,7 @@ def spoilt(draw, document):
         holder = copy
         for key in at[:-1]:
             holder = holder[key]
-        wanted = SCALARS.filter(lambda value: isinstance(value, str)) if isinstance(holder[at[-1]], str) else SCALARS
-        holder[at[-1]] = draw(wanted)
+        holder[at[-1]] = draw(TEXTS if isinstance(holder[at[-1]], str) else SCALARS)
     return copy
 
 
