@@ -23,9 +23,10 @@ class Dnsmasq:
         exempt = "/".join(name for name in at.BY_NAME if name not in strips)
         self._program.start(
             "dnsmasq",
-            "--keep-in-foreground", "--user=root", "--group=root", "--conf-file=/dev/null", "--pid-file=",
+            "--no-daemon",  # which also keeps the user: in a user namespace there is none to change to
+            "--conf-file=/dev/null", "--pid-file=",
             "--no-resolv", "--no-hosts", "--cache-size=0", "--bind-interfaces", f"--listen-address={self.address}",
-            "--except-interface=lo", "--log-facility=-", f"--server={self._upstream}",
+            "--except-interface=lo", f"--server={self._upstream}",
             *(["--stop-dns-rebind", f"--rebind-domain-ok=/{exempt}/"] if strips else []),
             *(f"--host-record={name},{address}" for name, _, address in (each.partition("/") for each in records)),
             *(f"--server=/{name}/" for name in lacks),
