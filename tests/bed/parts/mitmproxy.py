@@ -5,6 +5,7 @@ a file, so that exemptions and tampering are switched between scenarios without 
 """
 
 import json
+import os
 from pathlib import Path
 
 from bed.namespaces import Namespace
@@ -40,6 +41,7 @@ class Mitmproxy:
             "--set", f"confdir={self._folder}",
             "--set", f"ssl_verify_upstream_trusted_ca={trusted}",
             "--set", "termlog_verbosity=warn", "--set", "flow_detail=0",
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},  # it has its own
         )  # fmt: skip
 
     def wait(self) -> None:

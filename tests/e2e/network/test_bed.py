@@ -27,10 +27,22 @@ bed = Bed(Path(sys.argv[1]))
 bed.start()
 bed.topology.workstation.spawn("sh", "-c", "sleep 600 & sleep 600", log="sleepers")
 bed.topology.firewall.spawn("sleep", "600", log="sleeper")
+# more
 networks = [path.stat().st_ino for path in (Path("/proc/self/ns/net"), *Path("/run/netns").iterdir())]
 print(json.dumps(networks), flush=True)
 time.sleep(600)
 """
+
+# Every kind of real software at once.
+SOFTWARE = """
+from contextlib import ExitStack
+from bed.parts.actions import ACTIONS
+
+stack = ExitStack()
+for shape, apply in ACTIONS.values():
+    stack.enter_context(apply(bed, shape()))
+"""
+PROGRAMS = ("unbound", "dnsmasq", "squid", "basic_ncsa_auth", "mitmdump", "haproxy", "docker-registry", "azurite.js")
 
 
 def inside(networks: list[int]) -> list[str]:
@@ -45,11 +57,12 @@ def inside(networks: list[int]) -> list[str]:
     return found
 
 
-def killed_run(folder: Path) -> tuple[list[str], list[int]]:
+def killed_run(folder: Path, more: str = "") -> tuple[list[str], list[int]]:
     """What ran before a SIGKILL, and where."""
+    script = RUN.replace("# more", more)
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     with subprocess.Popen(
-        [sys.executable, "-P", "-c", RUN, str(folder)], stdout=subprocess.PIPE, env=environ, text=True
+        [sys.executable, "-P", "-c", script, str(folder)], stdout=subprocess.PIPE, env=environ, text=True
     ) as run:
         networks = json.loads(run.stdout.readline())
         time.sleep(0.2)  # the sleepers become what they are
@@ -58,13 +71,24 @@ def killed_run(folder: Path) -> tuple[list[str], list[int]]:
     return before, networks
 
 
-def test_nothing_outlives_a_run_that_was_killed(tmp_path):
-    before, networks = killed_run(tmp_path)
-    assert sum("sleep 600" in line for line in before) >= 3, before
+def left(networks: list[int]) -> list[str]:
+    """What still runs there when the kernel has had its time."""
     end = time.monotonic() + 10
     while inside(networks) and time.monotonic() < end:
         time.sleep(0.05)
-    assert inside(networks) == []
+    return inside(networks)
+
+
+def test_nothing_outlives_a_run_that_was_killed(tmp_path):
+    before, networks = killed_run(tmp_path)
+    assert sum("sleep 600" in line for line in before) >= 3, before
+    assert left(networks) == []
+
+
+def test_no_real_software_outlives_a_run_that_was_killed(tmp_path):
+    before, networks = killed_run(tmp_path, SOFTWARE)
+    assert [program for program in PROGRAMS if not any(program in line for line in before)] == []
+    assert left(networks) == []
 
 
 def test_the_process_that_tests_has_no_way_to_any_network(bed):
