@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 OUT ?= preflight-out
+REPEAT ?= 5
 SECONDS ?= 20
 TARGETS ?= all
 VENV := .venv
@@ -13,7 +14,7 @@ PYTEST := PYTHONSAFEPATH=1 $(TEST_VENV)/bin/python -P -m pytest --import-mode=im
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e network lab-shell fuzz lint format types contracts docs dist image clean
+.PHONY: help demo test e2e bench network lab-shell fuzz lint format types contracts docs dist image clean
 
 help: ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +27,9 @@ test: $(TEST_VENV)/.installed ## the tests, against the installed wheel
 
 e2e: $(TEST_VENV)/.installed ## the tests that need root, namespaces or a browser
 	PREFLIGHT_DIST=dist $(PYTEST) -m e2e
+
+bench: $(VENV)/.all ## preflight beside its peers, about 20 minutes; installs the peers (root); REPEAT=5
+	$(VENV)/bin/python -m bench --repeat $(REPEAT)
 
 network: $(TEST_VENV)/.installed ## scenarios in a real network: namespaces, nftables, real software (root, or user namespaces)
 	$(PYTEST) tests/e2e/network
@@ -61,7 +65,7 @@ image: $(DIST) ## both container images, with buildah (root; see tools/build_ima
 
 clean: ## everything that was made here
 	rm -rf $(VENV) $(TEST_VENV) dist build $(OUT) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz
-	find preflight tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find preflight tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: each environment is installed once and again only when pyproject.toml changes, so that an existing one
 # works with the network unplugged. The editable install takes code changes by itself.
