@@ -36,6 +36,7 @@ table inet fw {
 }
 """
 _LOCAL = {"ipv4/ip_nonlocal_bind": "1", "ipv6/ip_nonlocal_bind": "1"}
+_FORGET = {"ipv4/route/flush": "1", "ipv6/route/flush": "1"}  # path MTUs are kept for ten minutes
 _ROUTING = {
     "ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1", "ipv4/conf/all/rp_filter": "0",
     "ipv4/icmp_ratelimit": "0", "ipv6/icmp/ratelimit": "0",
@@ -85,8 +86,10 @@ class Topology:
         )  # fmt: skip
 
     def reset(self) -> None:
-        """No rule, no redirection."""
+        """No rule, no redirection, and nothing remembered of the paths of the scenario before."""
         self.nft(_RULES)
+        for host in (self.workstation, self.azure):
+            host.sysctl(_FORGET)
 
     def stop(self) -> None:
         """Remove the namespaces; the kernel removes what is in them."""
