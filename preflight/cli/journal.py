@@ -5,6 +5,7 @@ They are not synced: they outlive the process, not a power cut.
 """
 
 import contextlib
+import itertools
 import os
 import queue
 import shlex
@@ -19,6 +20,7 @@ from preflight import journal
 from preflight.cli import files
 from preflight.model.journal import Begin, End, Heard, Line, Seen
 from preflight.model.observation import Observation, VantageFacts
+from preflight.render import text
 
 _GLOB: Final = "run-*.journal.jsonl"
 _PATIENCE_S: Final = 10.0  # for a disk that stalls, when the run is over
@@ -43,11 +45,11 @@ class Journal:
         if self._folder is None:
             return
         _tell_of_earlier(self._folder)
-        path = self._folder / _GLOB.replace("*", begin.run_id)
+        path = _unused(self._folder, begin.run_id)
         try:
             self._handle, beside = files.create(self._folder)
             try:
-                files.write(self._handle, journal.encode(begin))
+                files.write(self._handle, _shown(begin))
                 beside.replace(path)
             except OSError:
                 with contextlib.suppress(OSError):
@@ -115,7 +117,7 @@ class Journal:
             try:
                 if not os.fstat(self._handle).st_nlink:
                     raise _GONE
-                files.write(self._handle, journal.encode(line))
+                files.write(self._handle, _shown(line))
             except OSError as error:
                 self._refuse(self._path, error)
 
@@ -129,6 +131,17 @@ class Journal:
         )
 
 
+def _unused(folder: Path, run_id: str) -> Path:
+    """`collect` may be given the same run twice, and what the first one left is not replaced."""
+    names = itertools.chain([run_id], (f"{run_id}-{number}" for number in itertools.count(2)))
+    return next(path for path in (folder / _GLOB.replace("*", name) for name in names) if not path.exists())
+
+
+def _shown(line: Line) -> bytes:
+    """As in run.json: hostile text of the network is escaped, so that the file may be looked at in a terminal."""
+    return text.escape_json(journal.encode(line).decode()).encode()
+
+
 def command(path: Path) -> str:
     """How to judge a journal, into a folder of its own, so that no later report is replaced."""
     out = path.with_name(path.name.removesuffix(".journal.jsonl"))
@@ -136,13 +149,13 @@ def command(path: Path) -> str:
 
 
 def _tell_of_earlier(folder: Path) -> None:
-    """One line for what earlier runs left, however many there are: the newest with its command."""
+    """For what earlier runs left, however many there are: the newest with its command, on a line to copy."""
     left = [path for path in folder.glob(_GLOB) if not files.in_use(path)]
     if left:
         more = f" (and {len(left) - 1} more {_GLOB} there)" if len(left) > 1 else ""
         newest = max(left, key=_changed)
         click.echo(
-            f"an earlier run ended without its reports; judge what it saw (or delete it): {command(newest)}{more}",
+            f"an earlier run ended without its reports{more}; see what it saw, or delete it:\n  {command(newest)}",
             err=True,
         )
 

@@ -115,6 +115,38 @@ def test_any_bytes_behind_the_first_line_never_raise(data: bytes):
     assert journal.read(journal.encode(BEGIN) + data, "x").evidence.observations == ()
 
 
+def test_a_journal_on_disk_is_safe_to_look_at_and_loses_no_character(tmp_path):
+    from preflight.cli.journal import Journal
+    from preflight.render import text
+
+    hostile = example_runs.hostile()
+    begin = msgspec.structs.replace(BEGIN, environment=hostile.environment, plan=hostile.plan)
+    kept = Journal(tmp_path)
+    kept.begin(begin)
+    for one in (*hostile.vantages, *hostile.observations):
+        kept.add(one.vantage, one)
+    kept.end(END)
+    kept.release()
+    assert kept.kept is not None
+    data = kept.kept.read_bytes()
+    assert text.clean(data.decode()) == data.decode()
+    found = journal.read(data, "x").evidence
+    assert found.observations == hostile.observations
+    assert found.environment == hostile.environment
+    kept.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_never_replaces_that_of_an_earlier_run(tmp_path):
+    from preflight.cli.journal import Journal
+
+    for number in (1, 2, 3):
+        kept = Journal(tmp_path)
+        kept.begin(BEGIN)
+        kept.release()
+        assert len(list(tmp_path.glob("run-*.journal.jsonl"))) == number
+
+
 def test_a_run_file_is_no_journal():
     from preflight.render import json as run_json
 

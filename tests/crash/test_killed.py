@@ -159,9 +159,8 @@ def test_the_next_run_names_the_journal_with_a_command_that_works(tmp_path):
     with half.environment(tmp_path, answering=1, silent=0) as config:
         done = half.finish(*half.run_arguments(config, out))
     assert done.returncode == 0
-    (line,) = [line for line in done.stderr.splitlines() if "ended without its reports" in line]
-    assert "(and 2 more" in line
-    command = re.search(r"preflight (judge '.*\.jsonl' --out '[^']+')", line)[1]
+    assert done.stderr.count("ended without its reports (and 2 more run-*.journal.jsonl there)") == 1
+    command = re.search(r"^  preflight (judge '.*\.jsonl' --out '[^']+')$", done.stderr, re.MULTILINE)[1]
     argv = shlex.split(command)
     assert half.finish(*argv).returncode == 130
     assert load(Path(argv[-1]))["counts"]["pass"] == 2

@@ -1,6 +1,8 @@
 """Where output cannot go, the run goes on, the rest is written, and the exit code never becomes a false 0."""
 
 import json
+import os
+import select
 import shutil
 import signal
 import subprocess
@@ -87,6 +89,27 @@ def test_a_report_that_was_to_go_to_stdout_alone(config, tmp_path, command: str,
 def test_commands_that_only_print_end_quietly_when_the_reader_leaves(argv: list[str]):
     done = shell('"$@" | head -1; exit ${PIPESTATUS[0]}', *argv)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_pipe_that_does_not_block_gets_everything(tmp_path):
+    """Runners that share their pipe with Node leave O_NONBLOCK on it; the report is larger than a pipe holds."""
+    saved = Path(__file__).parents[2] / "reports" / "examples" / "failing.run.json"
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with half.start("report", str(saved), "--format", "json", "--out", "-", stdout=writing) as child:
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            select.select([pipe], [], [])
+            child_blocked = half.until(lambda: _waits(child.pid), child)
+            got = pipe.read()
+    assert child_blocked
+    assert child.returncode == 1
+    assert got == saved.read_bytes()
+
+
+def _waits(pid: int) -> bool:
+    """It sleeps, since nothing more fits."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 def test_a_terminal_without_our_characters_still_gets_the_verdict(config, tmp_path):

@@ -60,7 +60,7 @@ def test_the_wheel_has_one_command_and_its_license(wheel: zipfile.ZipFile):
     info = f"azureml_aks_preflight-{preflight.__version__}.dist-info"
     points = configparser.ConfigParser()
     points.read_string(wheel.read(f"{info}/entry_points.txt").decode())
-    assert dict(points["console_scripts"]) == {"preflight": "preflight.cli.main:main"}
+    assert dict(points["console_scripts"]) == {"preflight": "preflight.__main__:main"}
     assert "Apache License" in wheel.read(f"{info}/licenses/LICENSE").decode()
 
 
