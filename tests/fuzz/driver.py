@@ -56,11 +56,14 @@ def run(target: Target, budget: Budget, command: str) -> record.Outcome:
         with log.open("wb") as out:
             worker = [sys.executable, "-m", "fuzz.worker", target.name, *_flags(target, budget, words, found, grown)]
             environ = {**os.environ, "FUZZ_SLOWEST": str(notes), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-            subprocess.run(_gently(worker), stdout=out, stderr=out, env=environ, check=False, cwd=folder)
+            done = subprocess.run(_gently(worker), stdout=out, stderr=out, env=environ, check=False, cwd=folder)
         seconds, cpu = round(time.monotonic() - begin, 1), round(_children() - used, 1)
         slowest = json.loads(notes.read_text()) if notes.is_file() else {"cpu_ms": 0.0, "input": ""}
     corpus.keep(WORK / "slowest", bytes.fromhex(slowest["input"]), target.name)
-    return _outcome(target, log.read_text(errors="replace"), slowest, (seconds, cpu), command)
+    outcome = _outcome(target, log.read_text(errors="replace"), slowest, (seconds, cpu), command)
+    if done.returncode and not outcome.findings:  # a broken mutator or a killed worker must not pass for a quiet run
+        return msgspec.structs.replace(outcome, findings=(f"exit code {done.returncode}",))
+    return outcome
 
 
 def _children() -> float:

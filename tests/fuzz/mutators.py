@@ -6,6 +6,7 @@ stays one of the moves of each.
 
 import json
 import random
+import tomllib
 from collections.abc import Callable
 from typing import Any
 
@@ -113,20 +114,16 @@ def lines(data: bytes, most: int, rng: random.Random, raw: Raw) -> bytes:
 
 def toml(data: bytes, most: int, rng: random.Random, raw: Raw) -> bytes:
     """The tables are changed as values and written again; what has no form in TOML is left out."""
-    import tomllib
-
+    if rng.random() < 0.15:
+        return raw(data, most)
     try:
-        document = tomllib.loads(data.decode())
-    except ValueError:
+        changed = _changed(tomllib.loads(data.decode()) or {"a": 1}, rng, raw)
+        tables = changed.items() if isinstance(changed, dict) else ()
+        text = "\n".join(f"{_key(name)} = {_inline(value)}" for name, value in tables if value is not None)
+    except (ValueError, RecursionError):
         return raw(data, most)
-    if not document or rng.random() < 0.15:
-        return raw(data, most)
-    changed = _changed(document, rng, raw)
-    if not isinstance(changed, dict):
-        return raw(data, most)
-    text = "\n".join(f"{_key(name)} = {_inline(value)}" for name, value in changed.items() if value is not None)
     result = text.encode("utf-8", "surrogatepass")
-    return result if len(result) <= most else raw(data, most)
+    return result if text and len(result) <= most else raw(data, most)
 
 
 def _key(name: str) -> str:

@@ -72,7 +72,19 @@ def test_a_mutation_of_lines_keeps_the_sentinel_of_most():
 
 @pytest.mark.parametrize("name", MUTATORS)
 def test_a_mutation_never_exceeds_its_room_and_survives_any_input(name):
-    for data in (b"", b"\x00", b"[", b"{}", b"[[]]", b"0", b"\x30\x84\xff", b"a = 1", b"\xff" * 50, SENTINEL + b"{}"):
+    for data in (
+        b"",
+        b"\x00",
+        b"[",
+        b"{}",
+        b"[[]]",
+        b"0",
+        b"\x30\x84\xff",
+        b"a = 1",
+        b"x = " + b"[" * 4_000,
+        b"\xff" * 50,
+        SENTINEL + b"{}",
+    ):
         assert all(len(one) <= 60 for one in changes(name, data, count=40, most=60))
 
 
@@ -180,6 +192,13 @@ def test_every_finding_is_told_and_every_one_told_is_kept():
             assert one["by"] in ("fuzzer", "properties", "reading")
             assert one["defect"]
             assert one["mended"]
+
+
+def test_the_record_is_of_the_targets_that_there_are_and_of_ten_million_executions():
+    entries = record.read()
+    assert {entry.target for entry in entries} == set(TARGETS)
+    assert sum(entry.executions for entry in entries) >= 10_000_000
+    assert max(entry.peak_rss_mb for entry in entries) < driver.RSS_MB
 
 
 def test_the_loop_of_the_targets_closes_with_everything_on_it():
