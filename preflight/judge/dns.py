@@ -29,7 +29,7 @@ def judge(check: Check, hop: Hop, scene: Scene) -> Outcome | None:
         return _behind_proxy(said)
     if dns.system.hosts_file:
         return own.hosts_file(check, hop, dns, said, scene)
-    return _portal(hop, dns, scene) or _servers(check, dns, said, scene)
+    return _portal(hop, dns, scene) or _servers(check, hop, dns, said, scene)
 
 
 def _behind_proxy(said: tuple[Said, ...]) -> Outcome:
@@ -46,13 +46,15 @@ def _portal(hop: Hop, dns: DnsFacts, scene: Scene) -> Outcome | None:
     return fail("dns.catch-all", f"{servers} answers {listed(dns.addresses)} for {dns.name}, as for every other name")
 
 
-def _servers(check: Check, dns: DnsFacts, said: tuple[Said, ...], scene: Scene) -> Outcome | None:
+def _servers(check: Check, hop: Hop, dns: DnsFacts, said: tuple[Said, ...], scene: Scene) -> Outcome | None:
     configured = tuple(word for word in said if word.role == "configured")
     if not configured:
         return _without_servers(dns, scene)
     if scene.facts is not None and scene.facts.resolver.consumer == "glibc":
         configured = configured[:_GLIBC_SERVERS]
     outcome = (_any if _takes_any(scene) else _ordered)(check, dns, configured, said)
+    if outcome.cause == "dns.inconsistent" and own.leads_astray(hop):
+        outcome = fail("dns.inconsistent", f"{outcome.reason}; the service does not answer at {listed(dns.addresses)}")
     return _compared(own.lookup(outcome, check, dns, configured, scene), configured, said)
 
 

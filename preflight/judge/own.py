@@ -24,14 +24,14 @@ def hosts_file(check: Check, hop: Hop, dns: DnsFacts, said: tuple[Said, ...], sc
     if outcome.status is not Status.PASS:
         return fail("dns.hosts-override", f"{seen}; {outcome.reason}")
     agrees = answered and set(lines) <= {address for word in answered for address in word.addresses}
-    if answered and not agrees and _leads_astray(hop):
+    if answered and not agrees and leads_astray(hop):
         return fail("dns.hosts-override", f"{seen}; the service does not answer there")
     if agrees or (check.expect.trust == "cluster-ca" and scene.kind is VantageKind.NODE):
         return good(seen)
     return warn("dns.hosts-override", seen)
 
 
-def _leads_astray(hop: Hop) -> bool:
+def leads_astray(hop: Hop) -> bool:
     """Nothing was connected to, or what answered is somebody else."""
     return bool(hop.connections) and all(
         connection.tcp.result != "connected"

@@ -116,6 +116,8 @@ class View:
             response.set_rcode(dns.rcode.NXDOMAIN if rcode is None else rcode)
             return self._with_soa(response, name)
         chain, address = self._resolution(host, cause)
+        if name in host.chain and name not in chain:  # the public names behind a service lead to it from everywhere
+            chain, address = host.chain, host.public
         chain = chain[chain.index(name) + 1 :] if name in chain else chain
         owner = name
         for target in chain:

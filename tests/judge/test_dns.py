@@ -211,6 +211,16 @@ def test_two_servers_are_judged_as_their_consumer_asks_them(consumer, first, sec
     assert (outcome.status, outcome.cause) == expected
 
 
+@pytest.mark.parametrize(
+    ("stage", "status"),
+    [(connection(PRIVATE), Status.WARN), (connection(PRIVATE, result="timeout"), Status.FAIL)],
+)
+def test_a_first_server_that_leads_to_nothing_is_to_blame_where_the_second_says_otherwise(stage, status):
+    facts = dns(GOOD, answer_at(SECOND, answer("10.1.1.99", chain=CHAIN)))
+    outcome = judged(facts, PRIVATE_LINK, vantage(servers=("10.0.0.4:53", SECOND)), connections=(stage,))
+    assert (outcome.status, outcome.cause) == (status, "dns.inconsistent")
+
+
 def test_rotate_makes_glibc_ask_any_server():
     facts = dns(GOOD, answer_at(SECOND, ABSENT))
     outcome = judged(facts, place=vantage(servers=("10.0.0.4:53", SECOND), options=("rotate",)))

@@ -143,3 +143,8 @@ async def test_a_name_in_a_chain_is_broken_with_the_name_that_leads_there(client
         answer = await client_at(lab, "node/demo").ask(at.BLOB.link)
         assert (answer.rcode(), found(answer)) == (dns.rcode.NXDOMAIN, [])
         assert [str(rrset.name) for rrset in answer.authority] == ["privatelink.blob.core.windows.net."]
+
+
+async def test_the_public_names_behind_a_private_endpoint_lead_to_the_public_address(node):
+    answer = await node.ask(at.BLOB.chain[-1])
+    assert (chain(answer), found(answer)) == ([], [at.BLOB.public])

@@ -16,6 +16,7 @@ import msgspec
 from bed.parts import mitmproxy, software, squid
 from bed.parts.azurite import Azurite, account_sas
 from bed.parts.dnsmasq import Dnsmasq
+from bed.parts.gateway import Gateway
 from bed.parts.mitmproxy import Mitmproxy
 from bed.parts.registry import Registries, Trouble
 from bed.parts.sni_filter import Deny, SniFilter
@@ -31,10 +32,12 @@ _LOGIN = "PREFLIGHT_BED_PROXY_LOGIN"
 
 
 class UnboundAction(msgspec.Struct, frozen=True, kw_only=True):
-    """unbound at 10.70.0.53 is the workstation's resolver; `answers` and `records` say what it answers by itself."""
+    """unbound at 10.70.0.53 is the workstation's resolver; `answers` and `records` say what it answers by itself,
+    `forwards` where it asks for zones."""
 
     answers: dict[str, str] = {}  # name -> a name of `unbound.Answer` in lower case
     records: dict[str, tuple[str, ...]] = {}  # name -> "A 10.1.2.3"
+    forwards: dict[str, str] = {}  # zone -> address of a server
     strip_private: bool = False
 
 
@@ -90,6 +93,12 @@ class SniFilterAction(msgspec.Struct, frozen=True, kw_only=True):
     silence: tuple[str, ...] = ()
 
 
+class GatewayAction(msgspec.Struct, frozen=True, kw_only=True):
+    """haproxy behind this address passes connections on to wherever their server name is."""
+
+    address: str
+
+
 class RegistryAction(msgspec.Struct, frozen=True, kw_only=True):
     """MCR and ACR are docker-registry behind haproxy, layers in Azurite."""
 
@@ -141,6 +150,13 @@ def _start_sni_filter(bed: Bed) -> SniFilter:
     return part
 
 
+def _start_gateway(bed: Bed) -> Gateway:
+    part = Gateway(bed.topology.firewall, bed.folder, AZURE_DNS)
+    part.start()
+    part.wait()
+    return part
+
+
 def _start_azurite(bed: Bed) -> Azurite:
     part = Azurite(bed.topology.azure, bed.folder, software.AZURITE_SCRIPT, bed.azure.lab.pki)
     part.start()
@@ -164,6 +180,8 @@ def _unbound(bed: Bed, action: UnboundAction) -> Iterator[None]:
         part.answer(name, Answer[answer.upper()])
     for name, records in action.records.items():
         part.record(name, *records)
+    for zone, server in action.forwards.items():
+        part.forward(zone, server)
     yield
 
 
@@ -243,6 +261,13 @@ def _sni_filter(bed: Bed, action: SniFilterAction) -> Iterator[None]:
 
 
 @contextmanager
+def _gateway(bed: Bed, action: GatewayAction) -> Iterator[None]:
+    part = bed.part(Gateway, _start_gateway)
+    with bed.topology.rules(part.redirect(action.address), chain="rewrite"):
+        yield
+
+
+@contextmanager
 def _registry(bed: Bed, action: RegistryAction) -> Iterator[None]:
     part = bed.part(Registries, _start_registries)
     for host, trouble in action.trouble.items():
@@ -300,6 +325,7 @@ ACTIONS: dict[str, Row] = {
     "squid": (SquidAction, _squid),
     "mitmproxy": (MitmproxyAction, _mitmproxy),
     "sni-filter": (SniFilterAction, _sni_filter),
+    "gateway": (GatewayAction, _gateway),
     "registry": (RegistryAction, _registry),
     "azurite": (AzuriteAction, _azurite),
 }

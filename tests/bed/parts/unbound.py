@@ -33,7 +33,6 @@ class Unbound:
         self._namespace, self._folder = namespace, folder / f"unbound-{address}"
         self.address, self._upstream = address, upstream
         self._program = Program(namespace, f"unbound-{address}", 53)
-        self._zones: list[str] = []
         self._stripping = False
 
     def start(self) -> None:
@@ -49,14 +48,16 @@ class Unbound:
     def answer(self, name: str, answer: Answer) -> None:
         """From now on, for this name and below."""
         self._control("local_zone", f"{name}.", answer.value)
-        self._zones.append(name)
 
     def record(self, name: str, *records: str) -> None:
         """A zone of its own for this name with these records ("A 10.1.2.3"): split horizon, or an old answer."""
         self._control("local_zone", f"{name}.", "static")
-        self._zones.append(name)
         for record in records:
             self._control("local_data", f"{name}. 1 IN {record}")
+
+    def forward(self, zone: str, server: str) -> None:
+        """A zone is asked for at another server: a delegation, right or lame."""
+        self._control("forward_add", f"{zone}.", server)
 
     def strip_private(self, *, on: bool = True) -> None:
         """Protection against DNS rebinding: private addresses are taken out of answers."""
@@ -66,13 +67,10 @@ class Unbound:
             self._stripping = on
 
     def reset(self) -> None:
-        """Forward everything again."""
-        self.strip_private(on=False)
-        for name in self._zones:
-            self._control("local_zone_remove", f"{name}.")
-        self._zones = []
-        self._control("flush_infra", "all")
-        self._control("flush_zone", ".")  # it keeps a SERVFAIL for five seconds whatever it is told
+        """Forward everything again and forget all: a name that it could not resolve it refuses for seconds more."""
+        self._config.write_text(self._text(_PLAIN))
+        self._control("reload")
+        self._stripping = False
 
     def stop(self) -> None:
         """End it."""
