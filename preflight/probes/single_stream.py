@@ -8,6 +8,8 @@ nothing is left to take. Should a later httpcore not call this method any more, 
 import h2.settings
 import httpcore
 
+from preflight.probes.wire import HEAD_LIMIT
+
 
 class SingleStream(httpcore.AsyncHTTP2Connection):
     """As its base, announcing SETTINGS_MAX_CONCURRENT_STREAMS 1; server push is off either way (RFC 9113, 6.5.2)."""
@@ -19,7 +21,7 @@ class SingleStream(httpcore.AsyncHTTP2Connection):
             initial_values={
                 codes.ENABLE_PUSH: 0,
                 codes.MAX_CONCURRENT_STREAMS: 1,
-                codes.MAX_HEADER_LIST_SIZE: 65_536,
+                codes.MAX_HEADER_LIST_SIZE: HEAD_LIMIT,
             },
         )
         del self._h2_state.local_settings[codes.ENABLE_CONNECT_PROTOCOL]  # as httpcore: some servers balk at it
