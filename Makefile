@@ -14,7 +14,7 @@ PYTEST := PYTHONSAFEPATH=1 $(TEST_VENV)/bin/python -P -m pytest --import-mode=im
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e bench network lab-shell fuzz lint format types contracts docs dist image clean
+.PHONY: help demo test e2e e2e-cluster bench network lab-shell fuzz lint format types contracts docs dist image clean
 
 help: ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ e2e: $(TEST_VENV)/.installed ## the tests that need root, namespaces or a browse
 
 bench: $(VENV)/.all ## preflight beside its peers, about 20 minutes; installs the peers (root); REPEAT=5
 	$(VENV)/bin/python -m bench --repeat $(REPEAT)
+
+e2e-cluster: $(TEST_VENV)/.installed ## runs in the cluster of KUBECONFIG, or of CLUSTER_KIT=DIR with its firewall
+	PYTHON=$(PYTHON) TEST_PYTHON=$(TEST_VENV)/bin/python tools/e2e_cluster.sh
 
 network: $(TEST_VENV)/.installed ## scenarios in a real network: namespaces, nftables, real software (root, or user namespaces)
 	$(PYTEST) tests/e2e/network
