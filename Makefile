@@ -23,7 +23,7 @@ demo: $(VENV)/.all ## the main job on the embedded Azure: OUT/report.html and OU
 	$(VENV)/bin/preflight demo --out $(OUT)
 
 test: $(TEST_VENV)/.installed ## the tests, against the installed wheel
-	PREFLIGHT_DIST=dist $(PYTEST) -m "not e2e"
+	PREFLIGHT_DIST=dist $(PYTEST) -m "not e2e and not cluster"
 
 e2e: $(TEST_VENV)/.installed ## the tests that need root, namespaces or a browser
 	PREFLIGHT_DIST=dist $(PYTEST) -m e2e
