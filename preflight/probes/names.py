@@ -28,7 +28,7 @@ def ascii_name(host: str) -> str | None:
 
 def literal(host: str) -> str | None:
     """The address, when the host is one and not a name; brackets and zone are kept out and in respectively."""
-    text = host.removeprefix("[").removesuffix("]")
+    text = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

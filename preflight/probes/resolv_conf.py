@@ -38,8 +38,8 @@ def parse(text: str, *, source: str, consumer: str | None = None) -> ResolverFac
     for line in text.splitlines():
         keyword, *values = line.split("#")[0].split(";")[0].split() or [""]
         match keyword:
-            case "nameserver" if values and _is_address(values[0]):
-                servers.append(values[0])
+            case "nameserver" if values and (address := names.literal(values[0])):
+                servers.append(address)
             case "search" | "domain":
                 search = values[:16]  # the last line counts, of either keyword
             case "options":
@@ -76,7 +76,3 @@ def _ndots(options: Iterable[str]) -> int:
         if value != option and value.isascii() and value.isdecimal():
             return min(int(value[:9]), 15)
     return 1
-
-
-def _is_address(text: str) -> bool:
-    return names.literal(text) is not None
