@@ -128,3 +128,22 @@ async def test_lines_that_come_twice_or_in_between_others_count_once():
     assert listener.reader.repeated == 2
     assert listener.reader.broken == 1
     await asyncio.sleep(0)
+
+
+def test_the_words_that_both_ends_know_never_change():
+    """Another version of the agent compresses against them."""
+    import hashlib
+
+    known = "190a93f3fa7c6a262cfa04b9368bfa9b8bd006d826b79678e90223282a16393a"
+    assert hashlib.sha256(summary._WORDS.encode()).hexdigest() == known
+
+
+def test_a_summary_is_read_in_another_process(tmp_path):
+    import subprocess
+    import sys
+
+    plan = VantagePlan(run_id="r", vantage="pod/a", tasks=())
+    (tmp_path / "plan.json").write_bytes(msgspec.json.encode(plan))
+    argv = ("agent", "--plan", str(tmp_path / "plan.json"), "--vantage", "pod/a", "--summary", str(tmp_path / "left"))
+    subprocess.run([sys.executable, "-P", "-m", "preflight", *argv], check=True, capture_output=True, timeout=60)
+    assert summary.unpack(plan, (tmp_path / "left").read_text()) is not None
