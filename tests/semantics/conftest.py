@@ -9,6 +9,7 @@ import pytest
 from preflight import catalogue as catalogues
 from preflight import environment as environments
 from preflight.cli.conduct import Circumstances, conducted
+from preflight.cli.journal import Journal
 from preflight.judge import judge
 from preflight.lab.embedded import VANTAGES, Lab
 from preflight.lab.faults import parse
@@ -40,7 +41,9 @@ def judged(tmp_path: Path) -> Judged:
             plan = build(catalogues.load(), env, vantages=tuple(vantages), **choice)  # type: ignore[arg-type]
             runs = dict.fromkeys(vantages, workstation)
             how = Circumstances(quiet=True, strict=strict, detours=lab.mappings)
-            return judge(await conducted(plan, env, runs, environments.read_secrets(env, environ), how))
+            return judge(
+                await conducted(plan, env, runs, environments.read_secrets(env, environ), how, kept=Journal(None))
+            )
 
     return run
 
