@@ -21,18 +21,24 @@ def main(argv: list[str]) -> None:
         *world.mixed(world.SMALL if options.small else world.MIXED),
     }
     with stage.built(work, sorted(endpoints, key=lambda one: (one.kind, one.number))):
-        tables = plan.small(work) if options.small else plan.everything(work, options.repeat)
         head = report.about(f"python -m bench {' '.join(argv)}".strip(), {} if options.small else plan.versions(work))
-        texts = {"results.md": report.markdown(tables, head), "results.json": report.as_json(tables, head)}
+        tables: report.Tables = {}
+        for title, table in plan.small(work) if options.small else plan.everything(work, options.repeat):
+            tables[title] = table  # written at once: what was measured outlives a failure of what follows
+            _write(options.out / "results.json", report.as_json(tables, head))
         if not options.small:
             stage.go(stage.Link.NEAR)
-            texts["profile.txt"] = profiling.profile(world.good(1_000), work)
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        beside = options.out / f".{name}.{os.getpid()}"
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(options.out / name)
-    print(texts["results.md"], end="")
+            _write(options.out / "profile.txt", profiling.profile(world.good(1_000), work))
+    _write(options.out / "results.md", report.markdown(tables, head))
+    print(report.markdown(tables, head), end="")
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
 
 
 def _parser() -> argparse.ArgumentParser:
