@@ -107,7 +107,7 @@ def _run(argv: list[str]) -> int:
         click.echo("preflight: interrupted", err=True)
         return 130
     except Failure as failure:
-        click.echo(f"preflight: {failure}" if "\n" not in str(failure) else str(failure), err=True)
+        _tell(f"preflight: {failure}" if "\n" not in str(failure) else str(failure))
         return failure.exit_code
     except Exception as error:  # noqa: BLE001 - our own bugs are reported as such, never as a verdict
         return _own_bug(error)
@@ -121,10 +121,16 @@ def _own_bug(error: Exception) -> int:
     while at is not None and at.tb_next is not None:
         at = at.tb_next
     place = f"{at.tb_frame.f_globals.get('__name__')}:{at.tb_lineno}" if at is not None else "unknown place"
-    click.echo(
+    _tell(
         f"preflight {__version__} broke: {type(error).__name__} at {place}: {str(error)[:300]}\n"
         "  This is a bug in preflight and says nothing about your network. Please report these\n"
-        "  lines; with PREFLIGHT_DEBUG=1 in the environment the whole trace is shown.",
-        err=True,
+        "  lines; with PREFLIGHT_DEBUG=1 in the environment the whole trace is shown."
     )
     return 3
+
+
+def _tell(message: str) -> None:
+    """On stderr; a message may quote a file or a server, which must not move anybody's cursor."""
+    from preflight.render import text  # noqa: PLC0415 - keeps --help quick
+
+    click.echo(text.clean(message), err=True)

@@ -14,6 +14,7 @@ from preflight.failures import MissingExtra, UsageFailure
 from preflight.judge.exitcode import with_reports
 from preflight.model.run import Run
 from preflight.render import formats
+from preflight.render import text as words
 
 DEFAULT_FOLDER = "preflight-out"
 _NAMES = [str(name) for name in formats.Format]
@@ -102,9 +103,9 @@ class Output:
         hints = [f"preflight explain {run.findings[0].cause}"] if run.findings else []
         hints += [f"reports: {', '.join(map(str, written))}"] if written else []
         if hints:
-            click.echo(" · ".join(hints), err=True)
+            click.echo(words.line(" · ".join(hints)), err=True)
         if formats.Format.CONSOLE not in self._wanted:
-            click.echo(f"preflight: {run.headline} (exit {run.exit_code})", err=True)
+            click.echo(words.line(f"preflight: {run.headline} (exit {run.exit_code})"), err=True)
         code = with_reports(run.exit_code, lost=bool(lost))
         if lost:
             click.echo("\n".join(losses.told(lost, written, journal, run.exit_code, code)), err=True)

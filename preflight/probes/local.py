@@ -31,7 +31,7 @@ def look(
     resolv_conf_file: Path = resolv_conf.RESOLV_CONF,
 ) -> VantageFacts:
     """The facts of the vantage that runs this plan, here and now. No packet is sent."""
-    environ = os.environ if environ is None else environ
+    environ = {name: _text(value) for name, value in (os.environ if environ is None else environ).items()}
     mapped = bool(plan.mapping.nameservers or plan.mapping.connect_to)
     resolver = _resolver(plan, resolv_conf_file)
     families, family_notices = (("ipv4",), ()) if mapped else _families()
@@ -53,6 +53,11 @@ def look(
         ),
         started=utc_now(),
     )
+
+
+def _text(value: str) -> str:
+    """A variable may hold bytes that are no text, which no JSON could carry."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def _resolver(plan: VantagePlan, file: Path) -> ResolverFacts:

@@ -12,6 +12,7 @@ from preflight.model.vocabulary import Owner, Status
 from preflight.render import text, view
 
 LIMIT = 60_000  # characters; a comment on GitHub takes 65,536
+_MOST_PROSE, _MOST_CODE = 2_000, 500  # characters of one sentence and of one value; the report has all of it
 _TOLD = 24_000  # what the findings may take of it
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>#!|~^$&@]|:(?=\S)")
 _LINKS = re.compile(r"(?<=@)(?=[\w-])|(?<=#)(?=\d)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-\d)", re.IGNORECASE)
@@ -30,14 +31,14 @@ _MARKS = {
 
 def prose(words: str) -> str:
     """A sentence that Markdown leaves alone, on one line."""
-    parted = _LINKS.sub(_GAP, text.line(words))
+    parted = _LINKS.sub(_GAP, text.line(words[:_MOST_PROSE]))
     escaped = _MARKUP.sub(lambda found: f"\\{found[0]}", parted)
     return _LEADING.sub(lambda found: f"{found[1] or ''}\\", escaped)
 
 
 def code(value: str) -> str:
     """A value as a code span; the bar, which ends a table's cell even there, is shown as a broken bar."""
-    inner = text.line(value).replace("|", "¦")
+    inner = text.line(value[:_MOST_CODE]).replace("|", "¦")
     if not inner:
         return ""
     fence = "`" * (max((len(run) for run in re.findall("`+", inner)), default=0) + 1)

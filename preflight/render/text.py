@@ -10,6 +10,7 @@ import unicodedata
 # Controls (C0 without tab and line feed, DEL, C1), format characters (bidi, zero width, tags), line and paragraph
 # separators, surrogates, private use, non-characters: each can move a cursor, hide or reorder text, or break a parser.
 _CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+_NARROWEST = 8  # columns that any text gets
 _SPACES = {"\n", "\t"}
 _ALWAYS = re.compile(r"[^\x20-\x7e]")
 
@@ -81,6 +82,7 @@ def pad(text: str, columns: int, *, right: bool = False) -> str:
 def wrap(text: str, columns: int) -> list[str]:
     """`text` on lines of at most `columns` columns, broken at spaces; longer words are broken where they must be."""
     lines, current = [], ""
+    columns = max(columns, _NARROWEST)  # a long label beside it may leave nothing
     for word in line(text).split(" "):
         joined = f"{current} {word}" if current else word
         if width(joined) <= columns:
