@@ -35,7 +35,8 @@ e2e-cluster: $(TEST_VENV)/.installed ## runs in the cluster of KUBECONFIG, or of
 	PYTHON=$(PYTHON) TEST_PYTHON=$(TEST_VENV)/bin/python tools/e2e_cluster.sh
 
 network: $(TEST_VENV)/.installed ## scenarios in a real network: namespaces, nftables, real software (root, or user namespaces)
-	$(PYTEST) tests/e2e/network
+	PYTHONPATH=tests $(TEST_VENV)/bin/python -m bed.install
+	$(PYTEST) tests/e2e/network --part 1/2 & other=$$!; $(PYTEST) tests/e2e/network --part 2/2; mine=$$?; wait $$other && exit $$mine
 
 lab-shell: $(VENV)/.dev ## a shell in that network: SCENARIO=name or FAULT='mcr.layers=tls.reset-after-hello'
 	@PYTHONPATH=tests $(VENV)/bin/python -m bed.shell $(SCENARIO) $(FAULT)

@@ -77,3 +77,7 @@ def _run(*argv: str) -> None:
     done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BedError(f"{' '.join(argv)} -> {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+if __name__ == "__main__":
+    install()

@@ -20,7 +20,7 @@ from bed.loops import Loop
 from bed.whole import Bed
 from preflight.lab.stream import Socket, server_name
 
-_PORT = 9444  # the haproxy of parts/ has 9443
+_PORT = 9943  # no port of the programs in parts/
 _ORIGINAL_DESTINATION = 80  # SO_ORIGINAL_DST of <linux/netfilter_ipv4.h>
 _UNRECOGNIZED_NAME = bytes((21, 3, 3, 0, 2, 2, 112))  # a fatal alert, RFC 8446 6
 _LATER = 3600  # seconds

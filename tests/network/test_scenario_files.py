@@ -1,7 +1,7 @@
 """scenarios.toml and worlds.toml: strict, and every mistake is said with its place."""
 
 import pytest
-from bed import tables
+from bed import page, tables
 from bed.actions import ACTIONS
 from bed.scenario import ScenarioError, load, scenarios, worlds
 
@@ -82,3 +82,9 @@ def test_tables_are_laid_over_one_another_and_written_as_they_were():
     assert tomllib.loads(tables.written(both)) == both
     assert tables.without(both, ["registry.name", "limits"]).keys() == {"schema_version", "registry", "storage"}
     assert below["registry"]["replicas"] == ["x"]
+
+
+def test_the_page_lists_every_scenario_as_it_is_now():
+    broken, healthy = scenarios(), worlds()
+    text = page.PAGE.read_text()
+    assert page.render(broken, healthy, page.kept(text, broken, healthy)) == text

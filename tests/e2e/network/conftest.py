@@ -14,6 +14,7 @@ _SEEN = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--part", metavar="K/N", help="every N-th test, from the K-th: parts can run side by side")
     parser.addoption("--write-scenarios", action="store_true", help="write docs/scenarios.md from what is seen")
 
 
@@ -33,8 +34,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if _alone(config) else True
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The page is compared when everything has been seen."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """One part of the tests, whatever their order; the page is compared when everything has been seen."""
+    if config.option.part:
+        which, _, parts = config.option.part.partition("/")
+        names = sorted(item.nodeid for item in items)
+        mine = set(names[int(which) - 1 :: int(parts)])
+        items[:] = [item for item in items if item.nodeid in mine or item.path.name == "test_page.py"]
     items.sort(key=lambda item: item.path.name == "test_page.py")
 
 
