@@ -10,7 +10,7 @@ import unicodedata
 # Controls (C0 without tab and line feed, DEL, C1), format characters (bidi, zero width, tags), line and paragraph
 # separators, surrogates, private use, non-characters: each can move a cursor, hide or reorder text, or break a parser.
 _CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-_NARROWEST = 8  # columns that any text gets
+_NARROWEST = 1  # column that any text gets
 _SPACES = {"\n", "\t"}
 _ALWAYS = re.compile(r"[^\x20-\x7e]")
 
