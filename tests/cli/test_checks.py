@@ -5,20 +5,8 @@ import json
 import pytest
 
 from preflight import catalogue
-from preflight.cli.main import main
 
 CATALOGUE = catalogue.load()
-
-
-@pytest.fixture
-def preflight(capsys):
-    def call(*argv: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(list(argv))
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return call
 
 
 def test_list_shows_every_requirement_in_80_columns(preflight):

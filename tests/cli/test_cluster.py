@@ -8,23 +8,11 @@ import yaml
 from preflight import __version__
 from preflight.cli import load
 from preflight.cli.clean import _age
-from preflight.cli.main import main
 from preflight.cli.options import Selection
 from preflight.failures import ClusterFailure, UsageFailure
 from preflight.model.vocabulary import VantageKind
 
 CONFIG = str(Path(__file__).parent / "golden" / "preflight.toml")
-
-
-@pytest.fixture
-def preflight(capsys):
-    def call(*argv: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(list(argv))
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return call
 
 
 def test_rights_are_printed_as_objects_that_can_be_applied(preflight):

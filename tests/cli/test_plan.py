@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from preflight.cli import load, plan_text
-from preflight.cli.main import main
 from preflight.cli.options import Selection
 from preflight.failures import UsageFailure
 from preflight.model.plan import Check, Expect, Plan, Target, Task
@@ -18,17 +17,6 @@ from preflight.model.vocabulary import Phase, ProbeName, Severity, VantageKind
 GOLDEN = Path(__file__).parent / "golden"
 CONFIG = GOLDEN / "preflight.toml"
 _VERSION = re.compile(r"20\d\d\.\d\d\+[0-9a-f]{8}")
-
-
-@pytest.fixture
-def preflight(capsys):
-    def call(*argv: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(list(argv))
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return call
 
 
 @pytest.mark.parametrize(
