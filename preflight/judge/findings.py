@@ -27,6 +27,7 @@ _LIKELY = {
     "tcp.timeout": "a log line or a rule that denies it, or Azure's own effective rules",
     "tcp.refused": "whether the address is still the service's",
     "tcp.reset": "a capture at both ends",
+    "tcp.lossy": "the drop and SNAT counters of the devices on the way at that time",
     "route.unreachable": "effective routes of the source",
     "route.prohibited": "the device that sent the message: its address in a capture, or the local firewall's rules",
     "tls.reset-after-hello": "the firewall's application rule log for the name at that time",
@@ -220,7 +221,7 @@ def _both(traffic: queries.Traffic) -> tuple[Query, ...]:
 
 
 _LOGS: dict[str, Callable[[queries.Traffic], tuple[Query, ...]]] = {
-    **dict.fromkeys(("tcp.timeout", "tcp.refused", "tcp.reset"), queries.for_packets),
+    **dict.fromkeys(("tcp.timeout", "tcp.refused", "tcp.reset", "tcp.lossy"), queries.for_packets),
     **dict.fromkeys(("route.unreachable", "route.prohibited", "http.stalled"), queries.for_packets),
     **dict.fromkeys(("tls.reset-after-hello", "tls.closed", "tls.intercepted", "tls.alert"), queries.for_server_names),
     **dict.fromkeys(("http.block-page", "kube.sni-missing", "proxy.denied"), queries.for_server_names),

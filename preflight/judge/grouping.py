@@ -51,7 +51,14 @@ _OF_CLUSTER = {
     "kube.rejected",
     "kube.namespace-gone",
 }
-_ALONE = {"dns.sinkhole", "check.deadline", "check.interrupted", "preflight.internal", "path.firewall-resolved-public"}
+_ALONE = {
+    "dns.sinkhole",
+    "tcp.lossy",
+    "check.deadline",
+    "check.interrupted",
+    "preflight.internal",
+    "path.firewall-resolved-public",
+}
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):

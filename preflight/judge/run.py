@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from preflight import __version__
-from preflight.judge import clock, everywhere, exitcode, findings, headline, intercepted, order
+from preflight.judge import clock, everywhere, exitcode, findings, headline, intercepted, lossy, order
 from preflight.judge.scene import Scene, moment
 from preflight.judge.verdicts import judge_task, untold
 from preflight.judge.walk import REAL, Tables
@@ -62,6 +62,7 @@ def _verdicts(evidence: Evidence, tables: Tables) -> dict[str, Verdict]:
     seen = {(observation.vantage, observation.task): observation for observation in evidence.observations}
     now = moment(evidence.started)
     skews, portals, inspectors = _skews(evidence), _portals(evidence), _inspectors(evidence)
+    losses = {vantage: lossy.loss(one for one in evidence.observations if one.vantage == vantage) for vantage in facts}
     verdicts: dict[str, Verdict] = {}
     for (vantage, task), checks in order.task_groups(evidence.plan).items():
         observation = seen.get((vantage, task))
@@ -73,6 +74,7 @@ def _verdicts(evidence: Evidence, tables: Tables) -> dict[str, Verdict]:
                 facts=facts.get(vantage),
                 now=now,
                 skew=skews.get(vantage),
+                loss=losses.get(vantage),
                 catch_all=portals.get(vantage, frozenset()),
                 inspectors=inspectors.get(vantage, frozenset()),
             )

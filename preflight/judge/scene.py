@@ -6,6 +6,7 @@ import msgspec
 
 from preflight.judge.addresses import is_address
 from preflight.judge.clock import Skew
+from preflight.judge.lossy import Loss
 from preflight.model.observation import DnsFacts, Hop, Observation, VantageFacts
 from preflight.model.vocabulary import VantageKind, vantage_kind
 
@@ -18,6 +19,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     skew: Skew | None = None  # the clock of the vantage is proven wrong by so much
     catch_all: frozenset[str] = frozenset()  # addresses that its resolvers give for every name
+    loss: Loss | None = None  # packets are lost on the way from here
     inspectors: frozenset[str] = frozenset()  # issuers that stand in for several services here
 
     @property

@@ -197,6 +197,23 @@ OTHERS: dict[str, tuple[Candidate, ...]] = {
     "http.timeout": (SERVICE, CONTENT),
     "http.malformed": (IN_ITS_PLACE, FOREIGN_ADDRESS),
     "http.block-page": (IN_ITS_PLACE, FOREIGN_ADDRESS),
+    "tcp.lossy": (
+        Candidate(
+            what="SNAT ports of a load balancer, NAT gateway or firewall that are used up",
+            because="new connections are dropped while others go on, whatever their destination",
+            settle="its metrics at that time: SNAT connection count (failed), dropped packets",
+        ),
+        Candidate(
+            what="one dead or asymmetric path of several (ECMP, two firewalls, two gateways)",
+            because="each new source port is balanced anew, and a fixed share of them meets the dead one",
+            settle="repeated connections from one source port each: does a port always fail or always pass?",
+        ),
+        Candidate(
+            what="device or link that is overloaded",
+            because="whoever sends then loses packets",
+            settle="drop counters of the devices on the way; mtr --tcp --port 443 to the destination",
+        ),
+    ),
     "tcp.reset": (
         Candidate(
             what="firewall or appliance that resets connections it does not allow",

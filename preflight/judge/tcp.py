@@ -2,7 +2,9 @@
 
 from msgspec import UNSET
 
+from preflight.judge import lossy
 from preflight.judge.addresses import family
+from preflight.judge.lossy import Loss
 from preflight.judge.outcome import PASS, Outcome, fail, unknown, warn
 from preflight.judge.scene import Scene, listed, used_addresses
 from preflight.model.observation import Connection, Hop, TcpFacts
@@ -39,8 +41,16 @@ def judge(check: Check, hop: Hop, scene: Scene) -> Outcome | None:  # noqa: ARG0
     """The outcome of the stage, or None when it was not reached or a proxy connects."""
     if hop.proxy is not UNSET or not hop.connections:
         return _no_family(hop, scene)
-    return together(
-        {address: judge_address(group) for address, group in by_address(hop.connections).items()}, scene.families
+    outcomes = {address: judge_address(group) for address, group in by_address(hop.connections).items()}
+    said = together(outcomes, scene.families)
+    return _lossy(hop, scene.loss) if said is PASS and scene.loss is not None else said
+
+
+def _lossy(hop: Hop, loss: Loss) -> Outcome:
+    """It connects, but where several connections lost packets that is luck."""
+    late = lossy.sent_again(hop.connections)
+    return (
+        warn("tcp.lossy", f"{listed(late)}: connected at the second try only, as {loss.words} here") if late else PASS
     )
 
 

@@ -26,8 +26,8 @@ Json = dict[str, Any]
 IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _CONNECT_S = 10.0
 _ANSWER_S = 30.0
-_MAX_ANSWER = 64 * 1024 * 1024
-_MAX_LINE = 4 * 1024 * 1024
+MAX_ANSWER = 64 * 1024 * 1024
+MAX_LINE = 4 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
@@ -78,8 +78,8 @@ class Client:
                 *whole, rest = (rest + chunk).split(b"\n")
                 for line in whole:
                     yield line
-                if len(rest) > _MAX_LINE:
-                    raise ClusterFailure("kube.unexpected-answer", f"{path}: a line of more than {_MAX_LINE} bytes")
+                if len(rest) > MAX_LINE:
+                    raise ClusterFailure("kube.unexpected-answer", f"{path}: a line of more than {MAX_LINE} bytes")
             if rest:
                 yield rest
         finally:
@@ -205,12 +205,12 @@ async def _within(reading: Any, limit_s: float, path: str) -> bytes:
 
 
 async def _body(answer: "RESTResponse", path: str, limit_s: float) -> bytes:
-    body = b""
+    body = bytearray()
     while chunk := await _within(answer.response.content.read(_CHUNK), limit_s, path):
         body += chunk
-        if len(body) > _MAX_ANSWER:
-            raise ClusterFailure("kube.unexpected-answer", f"{path}: an answer of more than {_MAX_ANSWER} bytes")
-    return body
+        if len(body) > MAX_ANSWER:
+            raise ClusterFailure("kube.unexpected-answer", f"{path}: an answer of more than {MAX_ANSWER} bytes")
+    return bytes(body)
 
 
 def _decoded(body: bytes, path: str) -> Json:

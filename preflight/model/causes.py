@@ -61,6 +61,7 @@ _ALL = (
     # -- tcp
     _c("tcp.refused", NETWORK, "The connection is refused: something answered with a reset at once.", "Find what answers for the address: a firewall that rejects, or a service that does not listen."),
     _c("tcp.timeout", NETWORK, "Nothing answers the connection attempt; packets are dropped silently.", "Allow TCP to the address and port on the way, and check the way back.", ambiguous=True),
+    _c("tcp.lossy", NETWORK, "Connections come about only at the second try: packets are lost on the way.", "Find the device or link that loses packets: overload, exhausted SNAT ports, one dead path of several."),
     _c("tcp.reset", NETWORK, "The connection was reset while it was being made.", "Look for a device that resets connections on the way.", ambiguous=True),
     # -- proxy
     _c("proxy.unresolved", DNS, "The proxy's own name does not resolve.", "Correct the proxy's name or its DNS record."),

@@ -63,6 +63,7 @@ class TcpFacts(msgspec.Struct, frozen=True, kw_only=True):
     mapped_to: str | None = None  # "127.0.0.1:18443" where the environment's connect_to replaced the destination
     mss: int | None = None  # clamped for a second attempt after a silent stall
     attempt: int = 1
+    retransmits: int = 0  # of the first packet, before its answer came; 0 also where the kernel does not tell
     cap_ms: float
     at_ms: float
     duration_ms: float

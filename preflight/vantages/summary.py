@@ -18,7 +18,7 @@ from preflight.model.plan import VantagePlan
 
 MAX_BYTES: Final = 4096
 MARK: Final = "preflight1:"
-_MAX_UNPACKED: Final = 4 * 1024 * 1024
+MAX_UNPACKED: Final = 4 * 1024 * 1024
 _WINDOW: Final = 32 * 1024  # of zlib
 # No verdict reads these: moments within an observation, fingerprints, descriptions for people.
 _ZEROED: Final = frozenset(("at_ms", "duration_ms", "cap_ms", "body_bytes", "sent_bytes"))
@@ -88,7 +88,9 @@ def unpack(plan: VantagePlan, text: str) -> Summary | None:
         return None
     inflate = zlib.decompressobj(-15, _dictionary(plan))
     try:
-        raw = inflate.decompress(base64.b85decode(text[len(MARK) :].strip()), _MAX_UNPACKED)
+        raw = inflate.decompress(base64.b85decode(text[len(MARK) :].strip()), MAX_UNPACKED)
+        if inflate.unconsumed_tail or not inflate.eof:
+            return None
         packed = msgspec.json.decode(raw, type=_Packed)
         if packed.run_id != plan.run_id:
             return None

@@ -247,7 +247,7 @@ BAD = [
     ("http.stalled", hop(http=http(result="timeout"), clamped=http()), ISSUERS, "the answer comes with small segments"),
     ("http.redirect-loop", LOOP, ISSUERS, "redirects without end"),
 ]
-ELSEWHERE = {"http.unexpected-status", "tls.expiring"}  # a service's judge; a warning
+ELSEWHERE = {"http.unexpected-status", "tls.expiring", "tcp.lossy"}  # a service's judge; warnings
 
 
 @pytest.mark.parametrize(
