@@ -14,11 +14,13 @@ from preflight.cli.journal import Journal
 from preflight.cli.options import Selection
 from preflight.failures import ClusterFailure, UsageFailure
 from preflight.kube import objects, pools, rights
+from preflight.kube import scout as scouting
 from preflight.kube.client import Access, connect
 from preflight.kube.operation import Stay, operation
 from preflight.kube.pools import Placement, Wish
 from preflight.model.catalogue import Catalogue
-from preflight.model.environment import Environment
+from preflight.model.cluster import ClusterFacts
+from preflight.model.environment import Environment, NetworkModel
 from preflight.model.plan import Plan
 from preflight.model.run import Evidence
 from preflight.model.secret import Secrets
@@ -36,13 +38,14 @@ class Scouted(msgspec.Struct, frozen=True, kw_only=True):
 
     placement: Placement = Placement()
     unavailable: dict[str, tuple[str | None, str]] = {}
+    facts: ClusterFacts | None = None
     notices: tuple[str, ...] = ()
 
     @property
     def inside(self) -> load.Inside:
         """For planning."""
         names = tuple(place.vantage for place in self.placement.places)
-        return load.Inside(names=names, unavailable={**self.unavailable, **self.placement.gaps})
+        return load.Inside(names=names, unavailable={**self.unavailable, **self.placement.gaps}, facts=self.facts)
 
 
 class Trip(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,12 +63,13 @@ def scout(options: Options, env: Environment, kinds: tuple[VantageKind, ...]) ->
     known = tuple(pool.name for pool in env.pools if pool.os.lower() == "linux")
     wish = Wish(kinds=inside, pools=options.pools, known=known, label=options.pool_label, all_nodes=options.all_nodes)
     try:
-        return asyncio.run(_scout(options, wish, secrets=any(msgspec.structs.asdict(env.credentials).values())))
+        secrets = any(msgspec.structs.asdict(env.credentials).values())
+        return asyncio.run(_scout(options, wish, env.main.network_model, secrets=secrets))
     except ClusterFailure as failure:
         return Scouted(unavailable={kind.value: (failure.cause, failure.text) for kind in inside})
 
 
-async def _scout(options: Options, wish: Wish, *, secrets: bool) -> Scouted:
+async def _scout(options: Options, wish: Wish, stated: NetworkModel, *, secrets: bool) -> Scouted:
     async with connect(Access(kubeconfig=options.kubeconfig, context=options.context)) as client:
         wanted = rights.needed(own_namespace=options.namespace is None, secrets=secrets)
         lacking = await rights.missing(client, wanted, options.namespace or objects.TOOL)
@@ -74,13 +78,17 @@ async def _scout(options: Options, wish: Wish, *, secrets: bool) -> Scouted:
             told = f"may not {'; '.join(map(str, needed))} in {options.namespace or 'a new namespace'}{hint}"
             raise ClusterFailure("kube.forbidden", f"the user of the kubeconfig {told}; see `preflight rbac`")
         notices = tuple(f"without the right to {one}: {one.right.why} is not possible" for one in lacking)
-        if any(one.right.resource == "nodes" for one in lacking):
-            placement = pools.blind(wish)
-            if not placement.places:
-                raise ClusterFailure("kube.forbidden", "nodes may not be listed, and no pool was named with --pool")
-            return Scouted(placement=placement, notices=notices)
-        nodes = (await client.get(objects.path("Node"))).get("items") or []
-        return Scouted(placement=pools.place(nodes, wish), notices=notices)
+        blind = any(one.right.resource == "nodes" for one in lacking)
+        placement = pools.blind(wish) if blind else Placement()
+        if blind and not placement.places:
+            raise ClusterFailure("kube.forbidden", "nodes may not be listed, and no pool was named with --pool")
+        nodes = [] if blind else (await client.get(objects.path("Node"))).get("items") or []
+        facts = await scouting.look(client, nodes, label=options.pool_label, stated=stated)
+        return Scouted(
+            placement=placement if blind else pools.place(nodes, wish),
+            facts=facts,
+            notices=(*notices, *facts.notices),
+        )
 
 
 def images(options: Options, env: Environment) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from preflight import plan as plans
 from preflight.cli.options import KINDS, Selection
 from preflight.failures import ClusterFailure, UsageFailure
 from preflight.model.catalogue import Catalogue
+from preflight.model.cluster import ClusterFacts
 from preflight.model.environment import Environment
 from preflight.model.plan import Plan
 from preflight.model.vocabulary import VantageKind
@@ -38,6 +39,7 @@ class Inside(msgspec.Struct, frozen=True, kw_only=True):
 
     names: tuple[str, ...] = ()
     unavailable: dict[str, tuple[str | None, str]] = {}
+    facts: ClusterFacts | None = None
 
 
 def everything(
@@ -118,6 +120,7 @@ def plan(catalogue: Catalogue, env: Environment, chosen: Selection, inside: Insi
         only=chosen.only,
         skip=chosen.skip,
         stand_in=stand_in(chosen.stand_in),
+        cluster=inside.facts if inside is not None else None,
     )
 
 

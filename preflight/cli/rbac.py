@@ -21,8 +21,8 @@ def rbac(namespace: str | None, user: str | None, group: str | None, service_acc
     preflight rbac --namespace NAME --group ID | kubectl apply -f -
     """
     subject = _subject(user, group, service_account)
-    for right in rights.needed(own_namespace=namespace is None):
-        click.echo(f"# {', '.join(right.verbs)} {right.resource}: {right.why}")
+    for right in (*rights.needed(own_namespace=namespace is None), *rights.LOOKS):
+        click.echo(f"# {right}{' (optional)' if right.optional else ''}: {right.why}")
     click.echo(text.to_yaml(rights.roles(name, subject, namespace=namespace)), nl=False)
 
 

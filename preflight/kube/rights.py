@@ -22,6 +22,23 @@ class Right(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     cluster: bool = False  # not bound to a namespace
     optional: bool = False  # without it less is known, and the run goes on
+    namespace: str = ""  # a namespace of its own, whatever the run's is
+    names: tuple[str, ...] = ()  # these objects only
+
+    def __str__(self) -> str:
+        named = f" {', '.join(self.names)} in {self.namespace}" if self.names else ""
+        return f"{', '.join(self.verbs)} {self.resource}{named}"
+
+
+# What a run looks at before it plans: single objects, by name. `why` says what is not known without them.
+LOOKS: Final = tuple(
+    Right(group="", resource=resource, verbs=("get",), optional=True, namespace=namespace, names=(name,), why=why)
+    for resource, namespace, name, why in (
+        ("services", "default", "kubernetes", "the API server's address inside the cluster"),
+        ("services", "kube-system", "kube-dns", "the cluster DNS address"),
+        ("endpoints", "kube-system", "kube-dns", "which pods answer as cluster DNS, and on which nodes"),
+    )
+)
 
 
 def needed(*, own_namespace: bool, secrets: bool = True) -> tuple[Right, ...]:
@@ -87,19 +104,31 @@ async def _allowed(client: Client, right: Right, verb: str, namespace: str) -> b
 
 
 def roles(name: str, subject: Json, *, namespace: str | None) -> list[Json]:
-    """Role and ClusterRole with their bindings: with a namespace the rights in it, without one those for any."""
+    """Role and ClusterRole with their bindings: with a namespace the rights in it, without one those for any.
+
+    Besides the optional looks at single objects, each in a Role of that object's namespace.
+    """
     rights = needed(own_namespace=namespace is None)
     inside = [] if namespace is None else [right for right in rights if not right.cluster]
     outside = [right for right in rights if right not in inside]
     found = _pair("ClusterRole", name, None, outside, subject) if outside else []
-    return found + (_pair("Role", name, namespace, inside, subject) if inside else [])
+    found += _pair("Role", name, namespace, inside, subject) if inside else []
+    for place in dict.fromkeys(one.namespace for one in LOOKS):
+        looks = [one for one in LOOKS if one.namespace == place]
+        found += _pair("Role", f"{name}-look", place, looks, subject)
+    return found
+
+
+def _rule(right: Right) -> Json:
+    rule: Json = {"apiGroups": [right.group], "resources": [right.resource], "verbs": list(right.verbs)}
+    return rule | ({"resourceNames": list(right.names)} if right.names else {})
 
 
 def _pair(kind: str, name: str, namespace: str | None, rights: Sequence[Right], subject: Json) -> list[Json]:
     meta: Json = {"name": name, "labels": {objects.MANAGED_BY: objects.TOOL}}
     if namespace is not None:
         meta["namespace"] = namespace
-    rules = [{"apiGroups": [one.group], "resources": [one.resource], "verbs": list(one.verbs)} for one in rights]
+    rules = [_rule(one) for one in rights]
     group = "rbac.authorization.k8s.io"
     return [
         {"apiVersion": f"{group}/v1", "kind": kind, "metadata": meta, "rules": rules},

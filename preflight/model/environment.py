@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from preflight.model.cluster import ClusterFacts
 from preflight.model.plan import Limits, Mapping
 from preflight.model.vocabulary import Link, Severity, VantageKind
 
@@ -215,3 +216,5 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     issuers: tuple[str, ...] = ()  # replaces the cloud's and the requirements' expected issuers (the lab's CA)
     ca_pem: str = ""
     api_server_ca_pem: str = ""
+    pods_ca_pem: str = ""  # what pods trust for the API server (kube-root-ca.crt); never from the file
+    cluster: ClusterFacts | None = None  # what was scouted, when a cluster was named; never from the file

@@ -2,11 +2,12 @@
 
 import msgspec
 
+from preflight.model.cluster import ClusterFacts
 from preflight.model.vocabulary import KindName, Link, Phase, ProbeName, Severity, VantageName
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What a task connects to. `scheme` is "https", "http" or "tcp"; `path` starts with "/" or is empty for tcp."""
+    """What a task connects to. `scheme` is "https", "http", "tcp" or "dns"; `path` is empty for the last two."""
 
     scheme: str
     host: str  # lower-case name, or an address
@@ -38,7 +39,7 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True):
     private_zone: str | None = None  # "privatelink.blob.core.windows.net": what the CNAME chain would contain
     addresses: tuple[str, ...] = ()  # the answer must be one of these (the router's address)
     catalogue_name: bool = True  # false for dependencies: loopback and private answers are facts, not faults
-    trust: str = "system"  # "system" or "cluster-ca"
+    trust: str = "system"  # "system", "cluster-ca" or "pods-ca"
     options: dict[str, str] = {}  # service-specific, documented beside the judge of the service
 
 
@@ -129,6 +130,7 @@ class VantagePlan(msgspec.Struct, frozen=True, kw_only=True):
     no_proxy_as: str = "go"  # whose NO_PROXY semantics decide: "go" for node and pod, "python" or "curl" elsewhere
     ca_pem: str = ""  # added to the system store
     cluster_ca_pem: str = ""  # judges the API server, alone
+    pods_ca_pem: str = ""  # judges the API server at its address inside the cluster, alone
     compare_resolvers: tuple[str, ...] = ()
     resolver_consumer: str | None = None  # "coredns" for pods; None: found out at the vantage
 
@@ -143,3 +145,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     runs: dict[str, tuple[str, ...]]  # vantage -> keys of the tasks it runs
     checks: tuple[Check, ...]  # in catalogue order, then vantage, then target
     left_out: tuple[LeftOut, ...] = ()
+    cluster: ClusterFacts | None = None  # what was scouted before planning; None: no cluster was named

@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from preflight.model.catalogue import Catalogue, Requirement
+from preflight.model.cluster import ClusterFacts
 from preflight.model.environment import Environment
 from preflight.model.plan import Check, LeftOut, Plan
 from preflight.model.vocabulary import VantageKind, vantage_kind
@@ -22,6 +25,7 @@ def build(
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     stand_in: Sequence[VantageKind] = (),
+    cluster: ClusterFacts | None = None,
 ) -> Plan:
     """What is checked at the vantages that run, and what is not, and why.
 
@@ -35,10 +39,12 @@ def build(
         only: globs of requirement ids; everything else is left out.
         skip: globs of requirement ids that are left out.
         stand_in: kinds for which the workstation decides.
+        cluster: what the cluster said of itself, when one was named.
 
     Raises:
         UsageFailure: a glob matches nothing, nothing runs, or the workstation stands in without running.
     """
+    env = msgspec.structs.replace(env, cluster=cluster)
     places = where(vantages, left_out, unavailable, stand_in)
     selection = Selection(only=tuple(only), skip=tuple(skip))
     outcomes = [outcome for requirement in catalogue.requirements for outcome in aims(requirement, env)]
@@ -55,6 +61,7 @@ def build(
         runs={vantage: tuple(task.key for task in merged if task.key in runs[vantage]) for vantage in places.vantages},
         checks=checks,
         left_out=omitted,
+        cluster=cluster,
     )
 
 

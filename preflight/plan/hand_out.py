@@ -23,6 +23,7 @@ def vantage_plan(
         no_proxy_as="go" if kind is not VantageKind.WORKSTATION or plan.stand_in else "python",
         ca_pem=env.ca_pem,
         cluster_ca_pem=env.api_server_ca_pem,
+        pods_ca_pem=env.pods_ca_pem or env.api_server_ca_pem,
         compare_resolvers=env.main.resolvers,
         resolver_consumer="coredns" if kind is VantageKind.POD else None,
     )

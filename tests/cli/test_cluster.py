@@ -19,7 +19,7 @@ def test_rights_are_printed_as_objects_that_can_be_applied(preflight):
     code, out, _ = preflight("rbac", "--namespace", "pf", "--group", "0000-1111")
     objects = list(yaml.safe_load_all(out))
     assert code == 0
-    assert [one["kind"] for one in objects] == ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]
+    assert [one["kind"] for one in objects] == ["ClusterRole", "ClusterRoleBinding", *["Role", "RoleBinding"] * 3]
     assert objects[3]["subjects"] == [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "0000-1111"}]
 
 

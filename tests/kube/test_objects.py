@@ -175,7 +175,7 @@ def test_the_printed_roles_grant_exactly_what_a_run_asks_for():
             for resource in rule["resources"]
             for verb in rule["verbs"]
         }
-        needed = rights.needed(own_namespace=namespace is None)
+        needed = (*rights.needed(own_namespace=namespace is None), *rights.LOOKS)
         assert granted == {(one.group, one.resource, verb) for one in needed for verb in one.verbs}
 
 
