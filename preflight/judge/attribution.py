@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from preflight.judge import suspects
+from preflight.judge.scene import listed
 from preflight.model.environment import NetworkModel
 from preflight.model.run import Candidate
 from preflight.model.vocabulary import Confidence, VantageKind, vantage_kind
@@ -41,6 +42,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 SILENT = ("tcp.timeout", "proxy.unreachable")
 BY_NAME = ("tls.reset-after-hello", "tls.closed")
+_NAMED = 8  # places in a sentence
 _TRANSLATED = (NetworkModel.OVERLAY, NetworkModel.KUBENET)  # pods leave behind their node's address
 
 
@@ -58,7 +60,7 @@ def subnets(environment: dict[str, Any], vantages: tuple[str, ...]) -> tuple[str
     )
     found = []
     for vantage in vantages:
-        kind, _, pool = vantage.partition("/")
+        kind, pool, *_ = (*vantage.split("/"), "")
         subnet = named.get(pool, {}).get(f"{kind}_subnet") if pool else None
         if isinstance(subnet, str) and subnet:
             found.append(subnet)
@@ -85,7 +87,7 @@ def clue(view: View) -> str:
     """What the comparison shows, in one sentence; "" when there is nothing to compare."""
     found = pattern(view)
     if found in (Pattern.EVERYWHERE, Pattern.ONE_PLACE):
-        return f"The same from {', '.join(view.failing)}." if len(view.failing) > 1 else ""
+        return f"The same from {listed(view.failing, most=_NAMED)}." if len(view.failing) > 1 else ""
     because = {
         Pattern.POD_ONLY: "so the way from the nodes is open",
         Pattern.NODE_ONLY: "so the way from the pods is open",
@@ -93,7 +95,7 @@ def clue(view: View) -> str:
         Pattern.CLUSTER_ONLY: "so the service is up; what differs is the cluster's network",
         Pattern.WORKSTATION_ONLY: "so the cluster's network is not concerned",
     }[found]
-    return f"The same works from {', '.join(view.working)}, {because}."
+    return f"The same works from {listed(view.working, most=_NAMED)}, {because}."
 
 
 def contradicts(view: View) -> tuple[str, ...]:
@@ -104,7 +106,9 @@ def contradicts(view: View) -> tuple[str, ...]:
     if pattern(view) is Pattern.POD_ONLY and view.model in _TRANSLATED and not view.cause.startswith("dns."):
         lines.append("Pods leave behind their node's address here, so a rule on a subnet would stop the nodes too.")
     if view.proxied:
-        lines.append(f"{', '.join(view.proxied)} goes through a proxy, which says nothing about the direct way.")
+        lines.append(
+            f"{listed(view.proxied, most=_NAMED)} goes through a proxy, which says nothing about the direct way."
+        )
     return tuple(lines)
 
 

@@ -1,6 +1,7 @@
 """Evidence in, finished run out: the one door to all judgement. Same evidence, same run, today or next year."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from preflight import __version__
 from preflight.judge import clock, everywhere, exitcode, findings, headline, intercepted, lossy, order
@@ -15,7 +16,8 @@ from preflight.model.run import Evidence, Run, Tool, Verdict
 
 def judge(evidence: Evidence, *, tables: Tables = REAL) -> Run:
     """Judge everything: one verdict a check, findings over them, exit code and headline."""
-    verdicts = order.arrange(evidence.plan, _verdicts(evidence, tables))
+    skews = _skews(evidence)
+    verdicts = order.arrange(evidence.plan, _verdicts(evidence, skews, tables))
     code = exitcode.exit_code(verdicts, strict=evidence.strict, interrupted=evidence.interrupted)
     return Run(
         tool=Tool(version=__version__),
@@ -35,7 +37,7 @@ def judge(evidence: Evidence, *, tables: Tables = REAL) -> Run:
         observations=evidence.observations,
         verdicts=verdicts,
         findings=findings.find(evidence, verdicts),
-        notices=_notices(evidence),
+        notices=_notices(evidence, skews),
     )
 
 
@@ -57,12 +59,12 @@ def evidence_of(run: Run, *, strict: bool | None = None) -> Evidence:
     )
 
 
-def _verdicts(evidence: Evidence, tables: Tables) -> dict[str, Verdict]:
+def _verdicts(evidence: Evidence, skews: Mapping[str, clock.Skew], tables: Tables) -> dict[str, Verdict]:
     facts = {fact.vantage: fact for fact in evidence.vantages}
     seen = {(observation.vantage, observation.task): observation for observation in evidence.observations}
     now = moment(evidence.started)
-    skews, portals, inspectors = _skews(evidence), _portals(evidence), _inspectors(evidence)
-    losses = {vantage: lossy.loss(one for one in evidence.observations if one.vantage == vantage) for vantage in facts}
+    portals, inspectors = _portals(evidence), _inspectors(evidence, seen)
+    losses = {vantage: lossy.loss(own) for vantage, own in _by_vantage(evidence).items()}
     verdicts: dict[str, Verdict] = {}
     for (vantage, task), checks in order.task_groups(evidence.plan).items():
         observation = seen.get((vantage, task))
@@ -82,9 +84,8 @@ def _verdicts(evidence: Evidence, tables: Tables) -> dict[str, Verdict]:
     return verdicts
 
 
-def _inspectors(evidence: Evidence) -> dict[str, frozenset[str]]:
+def _inspectors(evidence: Evidence, seen: Mapping[tuple[str, str], Observation]) -> dict[str, frozenset[str]]:
     """By vantage: the authorities that re-sign what several services send."""
-    seen = {(one.vantage, one.task): one for one in evidence.observations}
     pairs: defaultdict[str, list[tuple[Check, Observation]]] = defaultdict(list)
     for check in evidence.plan.checks:
         observation = seen.get((check.vantage, check.task))
@@ -95,26 +96,29 @@ def _inspectors(evidence: Evidence) -> dict[str, frozenset[str]]:
 
 def _skews(evidence: Evidence) -> dict[str, clock.Skew]:
     """The vantages whose clock is proven wrong."""
-    found = {
-        facts.vantage: clock.skew(one for one in evidence.observations if one.vantage == facts.vantage)
-        for facts in evidence.vantages
-    }
+    found = {vantage: clock.skew(own) for vantage, own in _by_vantage(evidence).items()}
     return {vantage: skew for vantage, skew in found.items() if skew is not None}
 
 
 def _portals(evidence: Evidence) -> dict[str, frozenset[str]]:
     """Vantage -> the addresses that its resolvers give for every name."""
-    return {
-        facts.vantage: everywhere.catch_all(one for one in evidence.observations if one.vantage == facts.vantage)
-        for facts in evidence.vantages
-    }
+    return {vantage: everywhere.catch_all(own) for vantage, own in _by_vantage(evidence).items()}
 
 
-def _notices(evidence: Evidence) -> tuple[str, ...]:
+def _by_vantage(evidence: Evidence) -> dict[str, list[Observation]]:
+    """Of every vantage that told of itself, what it observed."""
+    found: dict[str, list[Observation]] = {facts.vantage: [] for facts in evidence.vantages}
+    for one in evidence.observations:
+        if one.vantage in found:
+            found[one.vantage].append(one)
+    return found
+
+
+def _notices(evidence: Evidence, skews: Mapping[str, clock.Skew]) -> tuple[str, ...]:
     """Those of the run, each once, and a wrong clock: it breaks tokens and signatures even where certificates hold."""
     clocks = (
         f"{vantage}: the clock is {skew.words} of what {len(skew.hosts)} services say (Date headers)"
-        for vantage, skew in _skews(evidence).items()
+        for vantage, skew in skews.items()
     )
     return tuple(dict.fromkeys((*evidence.notices, *clocks)))
 

@@ -67,6 +67,7 @@ class _Court:
     def __init__(self, checks: list[Check], scene: Scene, tables: Tables, *, interrupted: bool) -> None:
         self.checks, self.scene, self.tables, self.interrupted = checks, scene, tables, interrupted
         self.parts = slices(scene.observation, checks)
+        self._owners = [next((check for check in checks if owns(check, part)), None) for part in self.parts]
         self._heirs: dict[int, Check] = {}
         self._said: dict[tuple[str, int], Outcome | None] = {}
 
@@ -101,7 +102,7 @@ class _Court:
         own: list[tuple[int, Outcome]] = []
         doubt: tuple[Check, Outcome] | None = None
         for index in range(max(mine, default=-1) + 1):
-            owner = self._owner(index)
+            owner = self._owners[index]
             judged = self._outcome(check if index in mine or owner is None else owner, index)
             if judged is None:
                 return self._missing(check, index, own, doubt)
@@ -113,14 +114,11 @@ class _Court:
                 doubt = doubt or (owner, judged)
         return self._weigh(own)
 
-    def _owner(self, index: int) -> Check | None:
-        return next((check for check in self.checks if owns(check, self.parts[index])), None)
-
     def _failed(
         self, check: Check, index: int, judged: Outcome, *, mine: bool, own: list[tuple[int, Outcome]]
     ) -> Ruling:
         """The earliest that owns the stage fails; later ones are blocked, unless that would hide a failure."""
-        owner = self._owner(index) or self._heirs.setdefault(index, check)
+        owner = self._owners[index] or self._heirs.setdefault(index, check)
         first = self._outcome(owner, index)
         parts = tuple(self.parts[i] for i, _ in own)
         if owner is not check and first is not None and first.status is Status.FAIL and _carries(owner, check):

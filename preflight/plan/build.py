@@ -111,12 +111,13 @@ def _checks(kept: Sequence[Aim], keys: Sequence[str], places: Where) -> tuple[tu
     targets = Counter(aim.id for aim in kept)
     runs: dict[str, set[str]] = {vantage: set() for vantage in places.vantages}
     found: list[tuple[int, int, int, Check]] = []
+    ranks = {vantage: number for number, vantage in enumerate(places.vantages)}
     order = {requirement_id: number for number, requirement_id in enumerate(dict.fromkeys(aim.id for aim in kept))}
     for number, (aim, key) in enumerate(zip(kept, keys, strict=True)):
         for vantage, decides in places.runs(aim.decides, _informs(aim.requirement, places)):
             runs[vantage].add(key)
             check = _check(aim, key, vantage, several=targets[aim.id] > 1, decides=decides)
-            found.append((order[aim.id], places.vantages.index(vantage), number, check))
+            found.append((order[aim.id], ranks[vantage], number, check))
     return tuple(check for *_, check in sorted(found, key=lambda entry: entry[:3])), runs
 
 

@@ -7,6 +7,7 @@ import msgspec
 from preflight.model.run import Run, Verdict
 from preflight.model.vocabulary import Stage, Status
 from preflight.render import view
+from preflight.render.columns import Column, columns, worst
 from preflight.render.svg import cross, picture, tag, words
 
 _BOX, _FAN, _SIDE, _LANE, _TOP, _GAP = 150, 130, 240, 14, 44, 14
@@ -20,7 +21,7 @@ _SERVICES = 40
 class Path(msgspec.Struct, frozen=True, kw_only=True):
     """What one column of vantages met on the way to one service."""
 
-    column: view.Column
+    column: Column
     group: str
     status: Status
     decides: bool
@@ -31,7 +32,7 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
     """What is drawn, and said in words beside it."""
 
-    columns: tuple[view.Column, ...]
+    columns: tuple[Column, ...]
     groups: tuple[str, ...]
     layers: tuple[Stage, ...]
     paths: tuple[Path, ...]
@@ -52,11 +53,12 @@ def chart(run: Run) -> Chart:
         services.setdefault(view.service(verdict.requirement), []).append(verdict)
     groups = tuple(services)[:_SERVICES]
     seen = {verdict.vantage for verdict in tested}
-    names = tuple(name for name in view.vantages(run) if name in seen)
-    columns = view.columns(names, view.rows(run), _COLUMNS)
-    made = [_path(column, group, services[group]) for group in groups for column in columns]
+    shown = columns(
+        [name for name in view.vantages(run) if name in seen], [row.cells for row in view.rows(run)], _COLUMNS
+    )
+    made = [_path(column, group, services[group]) for group in groups for column in shown]
     paths = tuple(path for path in made if path is not None)
-    return Chart(columns=columns, groups=groups, layers=_layers(run), paths=paths)
+    return Chart(columns=shown, groups=groups, layers=_layers(run), paths=paths)
 
 
 def _layers(run: Run) -> tuple[Stage, ...]:
@@ -66,12 +68,12 @@ def _layers(run: Run) -> tuple[Stage, ...]:
     return tuple(stage for stage in Stage if proxied or stage is not Stage.PROXY)
 
 
-def _path(column: view.Column, group: str, tested: Sequence[Verdict]) -> Path | None:
+def _path(column: Column, group: str, tested: Sequence[Verdict]) -> Path | None:
     mine = [one for one in tested if one.vantage in column.vantages]
     if not mine:
         return None
     deciding = [one for one in mine if one.decides] or mine
-    status = view.worst(one.status for one in deciding)
+    status = worst(one.status for one in deciding)
     told = next(one for one in deciding if one.status is status)
     broke = status in (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.WAIVED)
     return Path(
@@ -84,9 +86,9 @@ def _path(column: view.Column, group: str, tested: Sequence[Verdict]) -> Path | 
     )
 
 
-def _sentence(column: view.Column, paths: Sequence[Path]) -> str:
+def _sentence(column: Column, paths: Sequence[Path]) -> str:
     fine = [path for path in paths if path.status is Status.PASS]
-    text = f"{column.label}: {len(fine)} of {view.plural(len(paths), 'service')} as they should be"
+    text = f"{column.words}: {len(fine)} of {view.plural(len(paths), 'service')} as they should be"
     others = [
         f"{view.service_name(path.group)} {view.WORDS[path.status]}"
         + (f" at {_LAYERS[path.stage]}" if path.stage else "")
@@ -143,12 +145,12 @@ def _bands(made: Chart, height: float) -> str:
     return "".join(parts)
 
 
-def _vantage_y(made: Chart, column: view.Column, height: float) -> float:
+def _vantage_y(made: Chart, column: Column, height: float) -> float:
     room = (height - _TOP) / len(made.columns)
     return _TOP + room * (made.columns.index(column) + 0.5) - _GAP / 2
 
 
-def _vantage(made: Chart, column: view.Column, height: float) -> str:
+def _vantage(made: Chart, column: Column, height: float) -> str:
     y = _vantage_y(made, column, height)
     box = tag("rect", x=0.5, y=y - 16, width=_BOX - 1, height=32, rx=6, class_="box")
     return box + words(column.label, 12, y + 4, "name", room=19)
@@ -190,7 +192,7 @@ def _mark(made: Chart, path: Path, x: float, y: float) -> str:
 def _service(made: Chart, group: str, top: float, right: float) -> str:
     lanes = _lanes(made, group)
     tall = max(_LANE * len(lanes), 26)
-    status = view.worst(path.status for path in lanes if path.decides) if any(p.decides for p in lanes) else Status.PASS
+    status = worst(path.status for path in lanes if path.decides) if any(p.decides for p in lanes) else Status.PASS
     box = tag("rect", x=right + 0.5, y=top, width=_SIDE - 1, height=tall, rx=6, class_=f"box {status}")
     glyph = words(view.GLYPHS[status], right + 14, top + tall / 2 + 4, f"mark {status}", anchor="middle")
     return box + glyph + words(view.service_name(group), right + 28, top + tall / 2 + 4, "name", room=28)

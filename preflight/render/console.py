@@ -3,7 +3,7 @@
 Without `verbose` a phase in which everything holds is one line, and passes are counted, not listed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -11,6 +11,8 @@ from preflight.model.causes import CAUSES
 from preflight.model.run import Finding, Run, Verdict
 from preflight.model.vocabulary import Owner, Phase, Status
 from preflight.render import text, view
+from preflight.render.alike import Reason, reasons
+from preflight.render.columns import Column, columns, kind, places, worst
 
 _CELL = 13  # columns of a vantage, its gap included
 _TITLE = 28  # the least that a title keeps; more vantages than fit beside it fold
@@ -35,6 +37,11 @@ class _Page(msgspec.Struct, frozen=True, kw_only=True):
     width: int
     color: bool
     verbose: bool
+    every: tuple[str, ...]  # vantages of the run
+
+    def at(self, names: Iterable[str]) -> str:
+        """Vantages for a sentence, few by name and many by number."""
+        return places(names, self.every)
 
     def paint(self, shown: str, sgr: str) -> str:
         """`shown` in a colour, after it was cut and padded: escapes take no columns."""
@@ -53,7 +60,7 @@ class _Page(msgspec.Struct, frozen=True, kw_only=True):
 
 def render(run: Run, *, width: int = 80, color: bool = False, verbose: bool = False, short: bool = False) -> str:
     """The whole page, or with `short` its last block only, to paste into a chat. Ends with a line feed."""
-    page = _Page(width=max(width, _NARROW), color=color, verbose=verbose)
+    page = _Page(width=max(width, _NARROW), color=color, verbose=verbose, every=view.vantages(run))
     blocks = [page.wrapped(run.banner, 0)] if run.banner else []
     if not short:
         blocks += [_opening(page, run), *_phases(page, run), _not_tested(page, run), _left_out(page, run)]
@@ -79,7 +86,7 @@ def _phases(page: _Page, run: Run) -> list[list[str]]:
     for phase, rows in view.phases(view.rows(run)):
         shown = [row for row in rows if _shown(page, row)]
         if shown:
-            blocks.append(_phase(page, run, phase, rows, shown))
+            blocks.append(_phase(page, phase, rows, shown))
             quiet = None
         elif any(not row.skipped for row in rows):
             if quiet is None:
@@ -112,15 +119,15 @@ def _holding(rows: int) -> str:
     return f"{view.plural(rows, 'requirement')} {'holds' if rows == 1 else 'hold'}"
 
 
-def _phase(page: _Page, run: Run, phase: Phase, rows: Sequence[view.Row], shown: Sequence[view.Row]) -> list[str]:
-    columns = _columns(page, run, rows, shown)
-    title = page.width - 4 - _CELL * len(columns)
-    heads = "".join(text.pad(text.line(column.label), _CELL, right=True) for column in columns)
-    lines = [page.paint(text.pad(phase.value, title + 4), _BOLD) + page.paint(heads, _DIM)]
+def _phase(page: _Page, phase: Phase, rows: Sequence[view.Row], shown: Sequence[view.Row]) -> list[str]:
+    heads = _columns(page, rows, shown)
+    title = page.width - 4 - _CELL * len(heads)
+    names = "".join(text.pad(_head(column), _CELL, right=True) for column in heads)
+    lines = [page.paint(text.pad(phase.value, title + 4), _BOLD) + page.paint(names, _DIM)]
     waiting = [] if page.verbose else [row for row in shown if _waits(row)]
     for row in shown:
         if row not in waiting:
-            lines.append(_row(page, row, columns, title))
+            lines.append(_row(page, row, heads, title))
             lines += _under(page, row)
     lines += _blocked_rows(page, waiting)
     held = sum(row not in shown and not row.skipped and row.status is Status.PASS for row in rows)
@@ -129,25 +136,33 @@ def _phase(page: _Page, run: Run, phase: Phase, rows: Sequence[view.Row], shown:
     return lines
 
 
-def _columns(page: _Page, run: Run, rows: Sequence[view.Row], shown: Sequence[view.Row]) -> tuple[view.Column, ...]:
+def _columns(page: _Page, rows: Sequence[view.Row], shown: Sequence[view.Row]) -> tuple[Column, ...]:
     """The vantages that did anything in this phase, folded to what fits."""
     did = {name for row in rows for name, one in row.cells.items() if one.status is not Status.SKIPPED}
     limit = max((page.width - 4 - _TITLE) // _CELL, 1)
-    return view.columns([name for name in view.vantages(run) if name in did], shown, limit)
+    names = [name for name in page.every if name in did]
+    return columns(names, [row.cells for row in shown], limit)
 
 
-def _row(page: _Page, row: view.Row, columns: Sequence[view.Column], title: int) -> str:
+def _head(column: Column) -> str:
+    """A label that fits: of a long name its kind and its end, where the names of nodes differ."""
+    label, room = text.line(column.label), _CELL - 1
+    first = f"{kind(label)}…"
+    return label if text.width(label) <= room else first + label[len(label) - room + len(first) :]
+
+
+def _row(page: _Page, row: view.Row, heads: Sequence[Column], title: int) -> str:
     name = f"{row.title} · {row.target}" if row.target else row.title
-    cells = "".join(_cell(page, row, column) for column in columns)
+    cells = "".join(_cell(page, row, column) for column in heads)
     mark = page.paint(view.GLYPHS[row.status], _SGR[row.status])
     return f"  {mark} {text.pad(text.line(name), title)}{cells}".rstrip()
 
 
-def _cell(page: _Page, row: view.Row, column: view.Column) -> str:
+def _cell(page: _Page, row: view.Row, column: Column) -> str:
     verdicts = [row.cells[name] for name in column.vantages if name in row.cells]
     if not verdicts:
         return " " * _CELL
-    status = view.worst(verdict.status for verdict in verdicts)
+    status = worst(verdict.status for verdict in verdicts)
     shown = _cell_text(verdicts, status)
     if not any(verdict.decides for verdict in verdicts):
         shown = f"({shown})"
@@ -166,7 +181,7 @@ def _cell_text(verdicts: Sequence[Verdict], status: Status) -> str:
 def _under(page: _Page, row: view.Row) -> list[str]:
     """What a reader must know about the row: cause, reason, remedy; each reason once, with the vantages it holds at."""
     lines = []
-    groups = view.reasons(verdict for verdict in row.verdicts if verdict.status in _EXPLAINED)
+    groups = reasons(verdict for verdict in row.verdicts if verdict.status in _EXPLAINED)
     for at, group in enumerate(groups):
         lines += _who(page, group)
         lines += page.wrapped(group.reason or _meaning(group.cause), 6)
@@ -187,7 +202,7 @@ def _blocked_rows(page: _Page, rows: Sequence[view.Row]) -> list[str]:
     groups: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
         blocked = [verdict for verdict in row.verdicts if verdict.status is Status.BLOCKED]
-        groups.setdefault(tuple(_blockers(blocked)), []).append(row.requirement)
+        groups.setdefault(tuple(_blockers(page, blocked)), []).append(row.requirement)
     lines = []
     for words, waiting in groups.items():
         first = f"  {view.GLYPHS[Status.BLOCKED]} "
@@ -196,24 +211,24 @@ def _blocked_rows(page: _Page, rows: Sequence[view.Row]) -> list[str]:
 
 
 def _blocked(page: _Page, blocked: Sequence[Verdict], indent: int) -> list[str]:
-    return [page.paint(one, _DIM) for words in _blockers(blocked) for one in page.wrapped(words, indent)]
+    return [page.paint(one, _DIM) for words in _blockers(page, blocked) for one in page.wrapped(words, indent)]
 
 
-def _blockers(blocked: Sequence[Verdict]) -> list[str]:
+def _blockers(page: _Page, blocked: Sequence[Verdict]) -> list[str]:
     by: dict[str, list[str]] = {}
     for verdict in blocked:
         by.setdefault((verdict.blocked_by or "").partition("@")[0], []).append(verdict.vantage)
-    return [f"blocked by {name or 'an earlier check'} at {', '.join(places)}" for name, places in by.items()]
+    return [f"blocked by {name or 'an earlier check'} at {page.at(names)}" for name, names in by.items()]
 
 
-def _who(page: _Page, group: view.Reason) -> list[str]:
+def _who(page: _Page, group: Reason) -> list[str]:
     """Where, which cause, which target; on one line where that fits."""
     deciding = [verdict for verdict in group.verdicts if verdict.decides]
     compared = [verdict.vantage for verdict in group.verdicts if not verdict.decides]
-    places = ", ".join(dict.fromkeys(verdict.vantage for verdict in deciding if verdict.vantage))
+    where = page.at(verdict.vantage for verdict in deciding)
     targets = ", ".join(dict.fromkeys(verdict.target for verdict in group.verdicts if verdict.target))
-    also = f"({'also ' if deciding else 'comparison: '}{', '.join(dict.fromkeys(compared))})" if compared else ""
-    parts = [text.line(part) for part in (places, group.cause or "", targets, also) if part]
+    also = f"({'also ' if deciding else 'comparison: '}{page.at(compared)})" if compared else ""
+    parts = [text.line(part) for part in (where, group.cause or "", targets, also) if part]
     whole = "  ".join(parts)
     return [f"      {whole}"] if text.width(whole) + 6 <= page.width else page.wrapped(whole, 6)
 
@@ -230,9 +245,9 @@ def _not_tested(page: _Page, run: Run) -> list[str]:
     """Unknown is never a pass: what could not be tested, why, and what would make it testable."""
     untested = view.with_status(run, Status.UNKNOWN)
     lines: list[str] = []
-    for group in view.reasons(untested):
+    for group in reasons(untested):
         first = f"  {view.GLYPHS[Status.UNKNOWN]} "
-        head = page.hanging(first, f"{_what(group)}: not tested")
+        head = page.hanging(first, f"{_what(page, group)}: not tested")
         lines += [page.paint(one, _YELLOW) for one in head]
         lines += page.wrapped(f"{group.cause or 'unknown'}  {group.reason or _meaning(group.cause)}", 6)
         gate = " Exit 3 until then." if run.exit_code == 3 and _gates(group) else ""
@@ -241,15 +256,15 @@ def _not_tested(page: _Page, run: Run) -> list[str]:
     return lines
 
 
-def _gates(group: view.Reason) -> bool:
+def _gates(group: Reason) -> bool:
     return any(verdict.decides and verdict.severity == "required" for verdict in group.verdicts)
 
 
-def _what(group: view.Reason) -> str:
-    places = ", ".join(dict.fromkeys(verdict.vantage for verdict in group.verdicts if verdict.vantage))
+def _what(page: _Page, group: Reason) -> str:
+    where = page.at(verdict.vantage for verdict in group.verdicts)
     titles = list(dict.fromkeys(verdict.title for verdict in group.verdicts))
     what = titles[0] if len(titles) == 1 else f"{len(titles)} requirements"
-    return f"{what}, at {places}" if places else what
+    return f"{what}, at {where}" if where else what
 
 
 def _left_out(page: _Page, run: Run) -> list[str]:
@@ -257,10 +272,10 @@ def _left_out(page: _Page, run: Run) -> list[str]:
     if not page.verbose:
         return []
     lines = []
-    for group in view.reasons(view.with_status(run, Status.SKIPPED)):
+    for group in reasons(view.with_status(run, Status.SKIPPED)):
         ids = dict.fromkeys(verdict.requirement for verdict in group.verdicts)
-        places = ", ".join(dict.fromkeys(verdict.vantage for verdict in group.verdicts if verdict.vantage))
-        where = f" ({places})" if places else ""
+        there = page.at(verdict.vantage for verdict in group.verdicts)
+        where = f" ({there})" if there else ""
         lines += page.hanging("  \u2013 ", f"skipped, {group.reason or 'left out'}{where}: {', '.join(ids)}")
     return [page.paint(one, _DIM) for one in lines]
 

@@ -6,7 +6,6 @@ import msgspec
 from msgspec import UNSET
 
 from preflight.model.observation import (
-    Certificate,
     DnsAnswer,
     DnsFacts,
     Hop,
@@ -18,12 +17,16 @@ from preflight.model.observation import (
 from preflight.model.plan import Check
 from preflight.model.run import Run, Verdict
 from preflight.model.vocabulary import Status
-from preflight.render import stages, svg, view
+from preflight.render import alike, stages, svg, view
+from preflight.render.chains import Chain, presented
+from preflight.render.columns import worst
+from preflight.render.standing import told as told_of
 
 _RAW_EACH = 16_000  # characters of one observation's raw facts
 _RAW_ALL = 120_000  # of all of them
 _FULL = 100  # targets; with more, those at which all is fine are told in a line per vantage
 _WHOLE = 15  # and of the others so many are told in full; run.json has the facts of all
+_SAID = 12  # verdicts of a target that are told, alike ones once
 _BODY = 1500
 _FINE = (Status.PASS, Status.SKIPPED)
 
@@ -59,23 +62,6 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     broke: bool
 
 
-class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """One certificate of a chain; `foreign` when its issuer is none of the expected ones."""
-
-    certificate: Certificate
-    foreign: bool
-
-
-class Chain(msgspec.Struct, frozen=True, kw_only=True):
-    """A presented chain, and where from it was seen."""
-
-    server_name: str
-    vantages: tuple[str, ...]
-    links: tuple[Link, ...]
-    judgement: str
-    expected: tuple[str, ...]
-
-
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The beginning of an answer that was not as expected."""
 
@@ -95,8 +81,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     probe: str
     status: Status
     fine: bool
-    verdicts: tuple[Verdict, ...]
+    said: tuple[alike.Said, ...]  # what is not fine
+    more: int  # verdicts that are not told
     titles: tuple[str, ...]
+    standing: tuple[str, ...] = ()  # which vantages are told in full, and for whom they stand
     names: tuple[Name, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     chains: tuple[Chain, ...] = ()
@@ -115,17 +103,19 @@ def keys(run: Run) -> dict[str, str]:
 
 def targets(run: Run) -> tuple[Target, ...]:
     """One for each task that a verdict rests on, in the order of the verdicts."""
-    ids, seen, places = keys(run), view.observations(run), view.vantages(run)
+    ids, seen, names = keys(run), view.observations(run), view.vantages(run)
     checks = {check.id: check for check in run.plan.checks}
     room, whole, many = _RAW_ALL, _WHOLE, len(ids) > _FULL
     made = []
     for task, own in _tasks(run).items():
-        mine = [seen[task, name] for name in places if (task, name) in seen]
+        mine = [seen[task, name] for name in names if (task, name) in seen]
         fine = all(verdict.status in _FINE for verdict in own)
-        target = _target(ids[task], own, mine, checks, brief=many and (fine or whole <= 0))
+        told, standing = told_of(mine, own, names)
+        target = _target(ids[task], own, told, checks, brief=many and (fine or whole <= 0))
+        target = msgspec.structs.replace(target, standing=standing)
         if not fine and not target.brief:
             whole -= 1
-            raw = tuple((one.vantage, _raw(one)) for one in mine) if room > 0 else ()
+            raw = tuple((one.vantage, _raw(one)) for one in told) if room > 0 else ()
             room -= sum(len(text) for _, text in raw)
             target = msgspec.structs.replace(target, raw=raw)
         made.append(target)
@@ -143,7 +133,8 @@ def _tasks(run: Run) -> dict[str, list[Verdict]]:
 def _target(
     key: str, own: Sequence[Verdict], seen: Sequence[Observation], checks: dict[str, Check], *, brief: bool
 ) -> Target:
-    status = view.worst(verdict.status for verdict in own)
+    said = alike.said(verdict for verdict in own if verdict.status not in _FINE)
+    status = worst(verdict.status for verdict in own)
     fine = all(verdict.status in _FINE for verdict in own)
     target = Target(
         key=key,
@@ -151,7 +142,8 @@ def _target(
         probe=seen[0].probe.replace("_", " ") if seen else "",
         status=status,
         fine=fine,
-        verdicts=tuple(own),
+        said=said[:_SAID],
+        more=sum(len(one.vantages) for one in said[_SAID:]),
         titles=tuple(dict.fromkeys(verdict.title for verdict in own)),
     )
     if brief:
@@ -165,7 +157,7 @@ def _target(
         target,
         names=tuple(_names(seen)),
         attempts=tuple(attempt for one in seen for attempt in _attempts(one, failed.get(one.vantage))),
-        chains=_chains(seen, expected),
+        chains=presented(seen, expected),
         answers=() if fine else tuple(_answers(seen)),
         facts=tuple(
             (one.vantage, hop.role, name, value)
@@ -332,37 +324,6 @@ def _http(http: HttpFacts) -> str:
         return f"{http.method}: {http.result}{f' ({http.errno})' if http.errno else ''}, {took}"
     broken = "" if http.result == "ok" else f", {http.result}"
     return f"{http.method}: {http.status} {http.reason}".rstrip() + f"{broken}, {took}"
-
-
-def _chains(seen: Iterable[Observation], expected: tuple[str, ...]) -> tuple[Chain, ...]:
-    """Chains that differ, each with the vantages that were shown it."""
-    groups: dict[tuple[str, tuple[Certificate, ...], str], list[str]] = {}
-    for one in seen:
-        for tls in (tls for hop in one.hops for tls in stages.handshakes(hop) if tls.chain):
-            key = (tls.server_name or "", tls.chain, _judgement(tls))
-            groups.setdefault(key, []).append(one.vantage)
-    return tuple(
-        Chain(
-            server_name=name,
-            vantages=tuple(dict.fromkeys(vantages)),
-            links=_links(chain, expected),
-            judgement=judgement,
-            expected=expected,
-        )
-        for (name, chain, judgement), vantages in groups.items()
-    )
-
-
-def _judgement(tls: TlsFacts) -> str:
-    if tls.result == "ok":
-        return f"trusted by {tls.trust}"
-    return f"not trusted by {tls.trust}: {tls.verify_message or tls.result}"
-
-
-def _links(chain: tuple[Certificate, ...], expected: tuple[str, ...]) -> tuple[Link, ...]:
-    """A chain is foreign as a whole: no issuer in it is an expected one."""
-    foreign = bool(expected) and not any(text in one.issuer for one in chain for text in expected)
-    return tuple(Link(certificate=one, foreign=foreign) for one in chain)
 
 
 def _answers(seen: Iterable[Observation]) -> Iterable[Answer]:

@@ -7,6 +7,7 @@ script are markup, and the last two are allowed by their hashes.
 import base64
 import functools
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,16 @@ from preflight.failures import MissingExtra
 from preflight.model.causes import CAUSES
 from preflight.model.run import Finding, Run, Verdict
 from preflight.model.vocabulary import Owner, Status
-from preflight.render import atlas, evidence, text, view
+from preflight.render import alike, atlas, evidence, text, view
+from preflight.render.columns import WEIGHT, Column, columns, places, worst
 from preflight.resources import folder
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _COLUMNS = 8  # more vantages fold
-_OPENING = 400  # verdicts; with more, a cell is a link to its evidence, not a panel of its own: first where it is fine
+_OPENING = 400  # cells; with more, a cell is a link to its evidence, not a panel of its own: first where it is fine
+_PANEL = 6  # verdicts that are told in a cell's panel, alike ones once
 _TONES = {0: Status.PASS, 1: Status.FAIL, 130: Status.WARN, 4: Status.WARN}
 
 
@@ -32,9 +35,10 @@ class _Cell(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Status
     shown: str
-    verdicts: tuple[Verdict, ...]
+    said: tuple[alike.Said, ...]
+    more: int  # that are not told
     decides: bool
-    opens: bool
+    opens: bool = False
 
 
 def render(run: Run) -> str:
@@ -108,8 +112,8 @@ def _plural(number: int, word: str) -> str:
 
 
 def _context(run: Run) -> dict[str, Any]:
-    rows = view.rows(run)
-    columns = view.columns(view.vantages(run), rows, _COLUMNS)
+    rows, names = view.rows(run), view.vantages(run)
+    shown = columns(names, [row.cells for row in rows], _COLUMNS)
     chart = atlas.chart(run)
     return {
         "run": run,
@@ -122,48 +126,76 @@ def _context(run: Run) -> dict[str, Any]:
         "words": view.WORDS,
         "teams": view.TEAMS,
         "causes": CAUSES,
+        "places": lambda some: places(some, names),
         "owners": [
-            (owner, [(finding, view.labelled(view.change(finding)), ticket(finding, owner)) for finding in group])
+            (
+                owner,
+                [(finding, view.labelled(view.change(finding)), ticket(finding, owner, names)) for finding in group],
+            )
             for owner, group in view.owners(run)
         ],
         "chart": chart,
         "map": atlas.draw(chart),
-        "columns": columns,
-        "matrix": _matrix(run, rows, columns),
+        "columns": shown,
+        "matrix": _matrix(rows, shown),
         "nowhere": sum(row.skipped for row in rows),
         "evidence": evidence.targets(run),
         "keys": evidence.keys(run),
-        "left_out": view.reasons(view.with_status(run, Status.SKIPPED)),
-        "untested": view.reasons(view.with_status(run, Status.UNKNOWN)),
+        "left_out": alike.reasons(view.with_status(run, Status.SKIPPED)),
+        "untested": alike.reasons(view.with_status(run, Status.UNKNOWN)),
+        "circumstances": alike.places(run.vantages),
         "environment": flat(run.environment),
         "mapped": view.mapped(run),
-        "at": {name: [task for task, place in view.observations(run) if place == name] for name in view.vantages(run)},
+        "plan": _plan(run, names),
     }
 
 
-def _matrix(run: Run, rows: tuple[view.Row, ...], columns: tuple[view.Column, ...]) -> list[tuple[str, list[Any]]]:
+def _plan(run: Run, names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """URL, probe and places of each task."""
+    at: dict[str, list[str]] = {}
+    for name, keys in run.plan.runs.items():
+        for key in keys:
+            at.setdefault(key, []).append(name)
+    return [(task.target.url, task.probe, places(at.get(task.key, ()), names)) for task in run.plan.tasks]
+
+
+def _matrix(rows: tuple[view.Row, ...], shown: tuple[Column, ...]) -> list[tuple[str, list[Any]]]:
     """Phases with their rows and cells; what applies nowhere is in the list of what was left out."""
-    fine = (Status.PASS, Status.SKIPPED)
-    troubled = sum(verdict.status not in fine for verdict in run.verdicts) <= _OPENING
-    opens = tuple(status for status in Status if (troubled if status not in fine else len(run.verdicts) <= _OPENING))
     tested = [row for row in rows if not row.skipped]
-    return [
-        (phase.value, [(row, [_cell(row, column, opens) for column in columns]) for row in group])
+    made = [
+        (phase, [(row, [_cell(row, column) for column in shown]) for row in group])
         for phase, group in view.phases(tested)
+    ]
+    opens = _opening([cell for _, group in made for _, cells in group for cell in cells if cell is not None])
+    return [
+        (phase.value, [(row, [_opened(cell, opens) for cell in cells]) for row, cells in group])
+        for phase, group in made
     ]
 
 
-def _cell(row: view.Row, column: view.Column, opens: tuple[Status, ...]) -> _Cell | None:
+def _opening(cells: Sequence[_Cell]) -> tuple[Status, ...]:
+    """The statuses whose cells open in place."""
+    fine = (Status.PASS, Status.SKIPPED)
+    troubled = sum(cell.status not in fine for cell in cells) <= _OPENING
+    return tuple(status for status in Status if (troubled if status not in fine else len(cells) <= _OPENING))
+
+
+def _opened(cell: _Cell | None, opens: tuple[Status, ...]) -> _Cell | None:
+    return msgspec.structs.replace(cell, opens=True) if cell is not None and cell.status in opens else cell
+
+
+def _cell(row: view.Row, column: Column) -> _Cell | None:
     verdicts = tuple(row.cells[name] for name in column.vantages if name in row.cells)
     if not verdicts:
         return None
-    status = view.worst(verdict.status for verdict in verdicts)
+    status = worst(verdict.status for verdict in verdicts)
+    said = sorted(alike.said(verdicts), key=lambda one: WEIGHT.index(one.verdict.status))
     return _Cell(
         status=status,
         shown=_shown(verdicts, status),
-        verdicts=verdicts,
+        said=tuple(said[:_PANEL]),
+        more=sum(len(one.vantages) for one in said[_PANEL:]),
         decides=any(verdict.decides for verdict in verdicts),
-        opens=status in opens,
     )
 
 
@@ -179,12 +211,12 @@ def _shown(verdicts: tuple[Verdict, ...], status: Status) -> str:
     return of + (alike[0].cause or view.WORDS[status])
 
 
-def ticket(finding: Finding, owner: Owner) -> str:
+def ticket(finding: Finding, owner: Owner, every: Sequence[str] = ()) -> str:
     """A finding as plain text, to paste into a ticket."""
     change = view.change(finding)
     lines = [finding.title, *([change] if change else []), f"For: {view.TEAMS[owner]}"]
     lines.append(f"Cause: {finding.cause} ({finding.confidence})")
-    lines += [f"Seen from: {', '.join(finding.vantages)}"] if finding.vantages else []
+    lines += [f"Seen from: {places(finding.vantages, every)}"] if finding.vantages else []
     lines += [f"Targets: {', '.join(finding.targets)}"] if finding.targets else []
     lines += ["Evidence:", *(f"- {why}" for why in finding.why)] if finding.why else []
     lines += [f"- speaks against it: {one}" for one in finding.contradicts]

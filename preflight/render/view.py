@@ -1,23 +1,14 @@
 """What every report shows of a run: rows, columns, groups, words and glyphs. Arranges, never judges."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from preflight.model.observation import Observation
 from preflight.model.run import Finding, Run, Verdict
 from preflight.model.vocabulary import Owner, Phase, Severity, Stage, Status
+from preflight.render.columns import worst
 
-# Worst first: what a cell with several verdicts shows, and how rows are weighed.
-WEIGHT = (
-    Status.FAIL,
-    Status.UNKNOWN,
-    Status.BLOCKED,
-    Status.WARN,
-    Status.WAIVED,
-    Status.PASS,
-    Status.SKIPPED,
-)
 GLYPHS = {
     Status.PASS: "✓",
     Status.WARN: "!",
@@ -95,26 +86,6 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return all(verdict.status is Status.SKIPPED for verdict in self.verdicts)
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """One vantage, or several that saw the same."""
-
-    label: str
-    vantages: tuple[str, ...]
-
-
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """Verdicts that share cause and reason, told once."""
-
-    cause: str | None
-    reason: str
-    verdicts: tuple[Verdict, ...]
-
-
-def worst(statuses: Iterable[Status]) -> Status:
-    """The status that stands for several."""
-    return min(statuses, key=WEIGHT.index, default=Status.SKIPPED)
-
-
 def vantages(run: Run) -> tuple[str, ...]:
     """Every vantage that a verdict speaks of, those of the plan first."""
     named = dict.fromkeys([*run.plan.vantages, *(verdict.vantage for verdict in run.verdicts)])
@@ -153,34 +124,6 @@ def phases(made: Iterable[Row]) -> tuple[tuple[Phase, tuple[Row, ...]], ...]:
     return tuple((phase, group) for phase, group in groups if group)
 
 
-def columns(names: Sequence[str], shown: Sequence[Row], limit: int) -> tuple[Column, ...]:
-    """One column per vantage; more than `limit` fold into those that saw the same, then into one per kind."""
-    single = tuple(Column(label=name, vantages=(name,)) for name in names)
-    if len(single) <= limit:
-        return single
-    alike = _folded(names, lambda name: (_kind(name), *(_seen(row, name) for row in shown)))
-    return alike if len(alike) <= limit else _folded(names, _kind)
-
-
-def _folded(names: Sequence[str], key: Callable[[str], object]) -> tuple[Column, ...]:
-    groups: dict[object, list[str]] = {}
-    for name in names:
-        groups.setdefault(key(name), []).append(name)
-    return tuple(
-        Column(label=group[0] if len(group) == 1 else f"{_kind(group[0])} \u00d7{len(group)}", vantages=tuple(group))
-        for group in groups.values()
-    )
-
-
-def _kind(name: str) -> str:
-    return name.partition("/")[0]
-
-
-def _seen(row: Row, vantage: str) -> tuple[Status, str | None] | None:
-    verdict = row.cells.get(vantage)
-    return (verdict.status, verdict.cause) if verdict else None
-
-
 def owners(run: Run) -> tuple[tuple[Owner, tuple[Finding, ...]], ...]:
     """Findings by owner; the owner of the weightiest finding comes first."""
     groups: dict[Owner, list[Finding]] = {}
@@ -203,14 +146,6 @@ def labelled(words: str) -> tuple[tuple[str, str], ...]:
         known = bool(colon) and len(label) <= 12 and label.replace(" ", "").isalpha()
         lines.append((label, rest) if known else ("", one))
     return tuple(line for line in lines if line[1].strip())
-
-
-def reasons(verdicts: Iterable[Verdict]) -> tuple[Reason, ...]:
-    """Verdicts grouped by cause and reason, first seen first."""
-    groups: dict[tuple[str | None, str], list[Verdict]] = {}
-    for verdict in verdicts:
-        groups.setdefault((verdict.cause, verdict.reason), []).append(verdict)
-    return tuple(Reason(cause=cause, reason=reason, verdicts=tuple(group)) for (cause, reason), group in groups.items())
 
 
 def with_status(run: Run, *statuses: Status) -> tuple[Verdict, ...]:

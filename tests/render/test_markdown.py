@@ -73,7 +73,7 @@ def test_hostile_text_makes_no_element_mention_or_row():
     }
     assert not re.search(r"(?<!\\)@\w", outside)
     rows = [line for line in outside.splitlines() if line.startswith("| ") and "---" not in line]
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5, 6}  # by vantage, and verdicts
     assert EVIL not in shown
 
 
