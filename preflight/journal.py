@@ -3,6 +3,7 @@
 A journal ends where its writer was killed: the last line may be torn. What cannot be read is counted, never guessed at.
 """
 
+import io
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ from preflight.failures import UsageFailure
 from preflight.model.journal import JOURNAL_VERSION, Begin, End, Heard, Line, Seen
 from preflight.model.observation import Observation, VantageFacts
 from preflight.model.run import Evidence
+from preflight.model.sharing import Shared
 from preflight.vantages.listener import unheard
 
 _MARK = b'{"line":"begin"'
@@ -94,18 +96,21 @@ def read(data: bytes, source: str) -> Recovered:
     Raises:
         UsageFailure: the first line is broken or of a newer preflight.
     """
-    first, newline, rest = data.partition(b"\n")
-    begin = _begin(first, source, torn=not newline)
+    lines = io.BytesIO(data)  # no copy
+    first = lines.readline()
+    begin = _begin(first.removesuffix(b"\n"), source, torn=not first.endswith(b"\n"))
+    shared = Shared()
     facts: dict[str, VantageFacts] = {}
     observations: dict[tuple[str, str], Observation] = {}
     end: End | None = None
     last_ms, unreadable, torn = 0.0, 0, False
-    for line, whole in _lines(rest):
+    for line, whole in _lines(lines):
         match line:
             case Heard():
                 facts[line.vantage], last_ms = line.facts, line.at_ms
             case Seen():
-                observations[line.vantage, line.observation.task], last_ms = line.observation, line.at_ms
+                observations[line.vantage, line.observation.task] = shared.of(line.observation)
+                last_ms = line.at_ms
             case End():
                 end = line
             case _:
@@ -119,12 +124,11 @@ def read(data: bytes, source: str) -> Recovered:
     )
 
 
-def _lines(data: bytes) -> Iterator[tuple[Line | None, bool]]:
+def _lines(rest: io.BytesIO) -> Iterator[tuple[Line | None, bool]]:
     """Each line, None where it cannot be read, and whether it was closed by a newline."""
-    *closed, last = data.split(b"\n")
-    for text, whole in (*((text, True) for text in closed), (last, False)):
+    for text in rest:
         if text.strip():
-            yield _decode(text), whole
+            yield _decode(text), text.endswith(b"\n")
 
 
 def _decode(text: bytes) -> Line | None:

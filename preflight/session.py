@@ -13,6 +13,7 @@ from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import Plan, VantagePlan
 from preflight.model.run import Evidence
 from preflight.model.secret import Secrets
+from preflight.model.sharing import Shared
 from preflight.probes.clock import utc_now
 from preflight.vantages.base import Vantage
 
@@ -31,6 +32,7 @@ class Session:
         self._plan, self._plans, self._run_id = plan, plans, run_id
         self._facts: dict[str, VantageFacts] = {}
         self._observations: dict[tuple[str, str], Observation] = {}
+        self._shared = Shared()
         self._started, self._begin = utc_now(), time.perf_counter()
 
     async def conduct(self, vantages: Mapping[str, Vantage], secrets: Secrets, progress: Progress) -> None:
@@ -42,7 +44,7 @@ class Session:
     async def _one(self, name: str, vantage: Vantage, secrets: Secrets, progress: Progress) -> None:
         def emit(item: VantageFacts | Observation) -> None:
             if isinstance(item, Observation):
-                self._observations[name, item.task] = item
+                self._observations[name, item.task] = self._shared.of(item)
             else:
                 self._facts[name] = item
             progress(name, item)

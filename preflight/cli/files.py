@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import secrets
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _PREFIX, _SUFFIX = ".preflight-", ".tmp"
@@ -26,17 +27,23 @@ _WHAT_TO_DO = {
 
 def replace(path: Path, text: str) -> None:
     """Put `text` at `path`: a reader sees the former file or this one, never half of one, and a failure leaves none."""
+    replace_in_parts(path, lambda: (text,))
+
+
+def replace_in_parts(path: Path, parts: Callable[[], Iterable[str]]) -> None:
+    """The same with a text in pieces; they are asked for once more when the folder had gone away."""
     try:
-        _replace(path, text)
+        _replace(path, parts())
     except FileNotFoundError:  # the folder went away while the run went on
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+        _replace(path, parts())
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, parts: Iterable[str]) -> None:
     handle, beside = create(path.parent)
     try:
-        write(handle, text.encode("utf-8", errors="replace"))
+        for part in parts:
+            write(handle, part.encode("utf-8", errors="replace"))
         os.fsync(handle)
         beside.replace(path)
     except BaseException:  # Ctrl-C as well

@@ -1,5 +1,6 @@
 """Where reports go: files replaced atomically in a folder, one format to stdout, nothing else ever on stdout."""
 
+import functools
 import os
 import shutil
 import sys
@@ -98,8 +99,8 @@ class Output:
         written, lost = self._files(run)
         for name in self._wanted:
             if self._folder is None or name is formats.Format.CONSOLE:
-                text = self._text(name, run)
-                click.echo(text, nl=not text.endswith("\n"))
+                for part in (self._console(run),) if name is formats.Format.CONSOLE else formats.parts(name, run):
+                    click.echo(part, nl=False)
         hints = [f"preflight explain {run.findings[0].cause}"] if run.findings else []
         hints += [f"reports: {', '.join(map(str, written))}"] if written else []
         if hints:
@@ -119,14 +120,11 @@ class Output:
             if self._folder is not None and name is not formats.Format.CONSOLE:
                 path = self._folder / formats.FILES[name]
                 try:
-                    files.replace(path, self._text(name, run))
+                    files.replace_in_parts(path, functools.partial(formats.parts, name, run))
                     written.append(path)
                 except OSError as error:
                     lost[path] = error
         return written, lost
-
-    def _text(self, name: formats.Format, run: Run) -> str:
-        return self._console(run) if name is formats.Format.CONSOLE else formats.renderer(name)(run)
 
     def _console(self, run: Run) -> str:
         from preflight.render import console  # noqa: PLC0415 - only when shown

@@ -5,6 +5,7 @@ when the server has forgotten that version; a state is a whole, so nothing can b
 """
 
 import asyncio
+import contextlib
 import time
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ class Board:
     def __init__(self) -> None:
         self._pods: dict[str, Json] = {}
         self._deleted: set[str] = set()
-        self._changed = asyncio.Condition()
+        self._news: dict[str, asyncio.Event] = {}  # by Job: who waits for one is not woken for a thousand others
         self.lost_since: float | None = None  # monotonic: when the API server was heard last, while it is not
         self.why_lost = ""
         self.restarts = 0  # watches after the first
@@ -39,34 +40,39 @@ class Board:
         return job in self._deleted
 
     async def changed(self, job: str, seen: Json | None, limit_s: float) -> Json | None:
-        """The Job's pod once it differs from what was seen, or after `limit_s`."""
+        """The Job's pod once it is another than what was seen, or after `limit_s`."""
         before = job in self._deleted
-        try:
-            async with asyncio.timeout(limit_s), self._changed:
-                await self._changed.wait_for(lambda: self._pods.get(job) != seen or (job in self._deleted) != before)
-        except TimeoutError:
-            pass
+        if self._pods.get(job) is seen:
+            news = self._news.setdefault(job, asyncio.Event())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(limit_s):
+                    while self._pods.get(job) is seen and (job in self._deleted) == before:
+                        await news.wait()
+                        news = self._news.setdefault(job, asyncio.Event())
         return self._pods.get(job)
 
-    async def put(self, kind: str, pod: Json) -> None:
+    def put(self, kind: str, pod: Json) -> None:
         """One event of the watch."""
         job = str((pod.get("metadata") or {}).get("labels", {}).get(_JOB, ""))
-        async with self._changed:
-            if kind == "DELETED":
-                self._deleted.add(job)
-            else:
-                self._deleted.discard(job)
-            self._pods[job] = pod
-            self._changed.notify_all()
+        if kind == "DELETED":
+            self._deleted.add(job)
+        else:
+            self._deleted.discard(job)
+        self._pods[job] = pod
+        self._tell(job)
 
-    async def replace(self, pods: list[Json]) -> None:
+    def replace(self, pods: list[Json]) -> None:
         """A whole list: what is not in it is gone."""
         jobs = {str((pod.get("metadata") or {}).get("labels", {}).get(_JOB, "")) for pod in pods}
         for pod in pods:
-            await self.put("MODIFIED", pod)
-        async with self._changed:
-            self._deleted |= self._pods.keys() - jobs
-            self._changed.notify_all()
+            self.put("MODIFIED", pod)
+        for job in self._pods.keys() - jobs - self._deleted:
+            self._deleted.add(job)
+            self._tell(job)
+
+    def _tell(self, job: str) -> None:
+        if (news := self._news.pop(job, None)) is not None:
+            news.set()
 
 
 async def follow(client: Client, path: str, selector: str, board: Board) -> None:
@@ -89,7 +95,7 @@ async def follow(client: Client, path: str, selector: str, board: Board) -> None
 
 async def _list(client: Client, path: str, selector: str, board: Board) -> str:
     listed = await client.get(path, {"labelSelector": selector})
-    await board.replace(list(listed.get("items") or []))
+    board.replace(list(listed.get("items") or []))
     return str((listed.get("metadata") or {}).get("resourceVersion") or "")
 
 
@@ -104,7 +110,7 @@ async def _watch(client: Client, path: str, selector: str, board: Board, version
         item = event.get("object") or {}
         version = str((item.get("metadata") or {}).get("resourceVersion") or version)
         if event.get("type") != "BOOKMARK":
-            await board.put(str(event.get("type")), item)
+            board.put(str(event.get("type")), item)
     return version
 
 

@@ -1,6 +1,6 @@
 """The closed set of formats and the explicit table to their renderers; each module is imported when it is used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from preflight.model.run import Run
@@ -64,6 +64,15 @@ RENDERERS: dict[Format, Renderer] = {
     Format.JUNIT: _junit,
     Format.MARKDOWN: _markdown,
 }
+
+
+def parts(name: Format, run: Run) -> Iterable[str]:
+    """The report in pieces: run.json of a thousand places is never in memory as a whole."""
+    if name is Format.JSON:
+        from preflight.render import json  # noqa: PLC0415 - imported when used
+
+        return json.parts(run)
+    return (RENDERERS[name](run),)
 
 
 def renderer(name: Format) -> Renderer:

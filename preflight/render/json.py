@@ -1,18 +1,26 @@
 """run.json: the canonical form of a run, and the way back. The text is safe to show in a terminal.
 
-Reading is strict about the schema version, and says where a broken file breaks.
+Reading is strict about the schema version, and says where a broken file breaks. A run of many places is written and
+read in pieces, an entry of a list on each line, so that neither takes a multiple of it in memory.
 """
 
 import re
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 import msgspec
 
 from preflight.failures import UsageFailure
+from preflight.model.observation import Observation
+from preflight.model.plan import Plan
 from preflight.model.run import SCHEMA_VERSION, Run
+from preflight.model.sharing import Shared
 from preflight.render import text
 
 MAX_BYTES = 256 * 1024 * 1024
+INDENTED = 2_000  # verdicts; a run with more is written without indentation
+_IN_PIECES = 16 * 1024 * 1024  # bytes; a file with more is read in pieces
+_AT_ONCE = 200  # entries of a list that are encoded together
 _T = TypeVar("_T")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
@@ -24,9 +32,43 @@ class _Head(msgspec.Struct, frozen=True):
 
 
 def render(run: Run) -> str:
-    """One document, keys in the order of the schema, indented by two, closed by a line feed."""
-    encoded = msgspec.json.format(msgspec.json.encode(run, order="deterministic"), indent=2).decode()
-    return text.escape_json(encoded) + "\n"
+    """One document, keys in the order of the schema, closed by a line feed; indented by two while a person reads it."""
+    return "".join(parts(run))
+
+
+def parts(run: Run) -> Iterator[str]:
+    """The document in pieces."""
+    if len(run.verdicts) <= INDENTED:
+        encoded = msgspec.json.format(msgspec.json.encode(run, order="deterministic"), indent=2).decode()
+        yield text.escape_json(encoded)
+    else:
+        yield from map(text.escape_json, _value(run))
+    yield "\n"
+
+
+def _value(value: Any) -> Iterator[str]:
+    """Documents key by key and lists a few entries at a time, everything else at once."""
+    if isinstance(value, (Run, Plan)):
+        for at, name in enumerate(value.__struct_fields__):
+            yield f'{"," if at else "{"}\n"{name}":'
+            yield from _value(getattr(value, name))
+        yield "\n}"
+    elif isinstance(value, tuple) and len(value) > _AT_ONCE:
+        for at in range(0, len(value), _AT_ONCE):
+            yield "," if at else "["
+            yield "".join(_lines(value[at : at + _AT_ONCE]))
+        yield "\n]"
+    else:
+        yield _encoded(value)
+
+
+def _lines(entries: Iterable[Any]) -> Iterator[str]:
+    for at, entry in enumerate(entries):
+        yield f"{',' if at else ''}\n{_encoded(entry)}"
+
+
+def _encoded(value: Any) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()
 
 
 def parse(data: bytes, source: str) -> Run:
@@ -38,7 +80,23 @@ def parse(data: bytes, source: str) -> Run:
     if len(data) > MAX_BYTES:
         raise UsageFailure(f"{source}: larger than {MAX_BYTES // 1024 // 1024} MB; this is no run file of preflight")
     _check_version(_decode(data, source, _Head).schema_version, source)
+    if len(data) > _IN_PIECES:
+        try:
+            return _in_pieces(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
+            pass  # read as a whole, it is told what is wrong with it and where
     return _decode(data, source, Run)
+
+
+def _in_pieces(data: bytes) -> Run:
+    """Observation by observation, so that what they have in common is held once."""
+    found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    entries = msgspec.json.decode(found.pop("observations", msgspec.Raw(b"[]")), type=list[msgspec.Raw])
+    types = {field.name: field.type for field in msgspec.structs.fields(Run)}
+    rest = {name: msgspec.json.decode(raw, type=types[name]) for name, raw in found.items() if name in types}
+    run = Run(observations=(), **rest)
+    decoder, shared = msgspec.json.Decoder(Observation), Shared()
+    return msgspec.structs.replace(run, observations=tuple(shared.of(decoder.decode(entry)) for entry in entries))
 
 
 def _check_version(version: int, source: str) -> None:
