@@ -129,7 +129,12 @@ def refusal(status: int, body: bytes, what: str) -> Refused:
     message = str(told.get("message") or body[:300].decode(errors="replace") or "no message")
     reason = str(told.get("reason") or "")
     make = Gone if status == 404 else Refused
-    return make(refusals.cause(status, message), f"{what}: {status} {message[:800]}", status=status, reason=reason)
+    return make(
+        refusals.cause(status, message),
+        f"{what}: {status} {refusals.told(message[:800])}",
+        status=status,
+        reason=reason,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -172,7 +172,8 @@ def refused(events: Sequence[Json]) -> Trouble | None:
         message = _text(event.get("message"))
         # A new namespace gets its service account a moment later; the controller tries again.
         if event.get("reason") == "FailedCreate" and "looking up service account" not in message:
-            return Trouble(cause=refusals.by_rule(message) or "pod.not-started", text=f"the pod was refused: {message}")
+            text = f"the pod was refused: {refusals.told(message)}"
+            return Trouble(cause=refusals.by_rule(message) or "pod.not-started", text=text)
     return None
 
 
