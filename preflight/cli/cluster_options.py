@@ -24,6 +24,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[str, ...] = ()
     pull_secrets: tuple[str, ...] = ()
     namespace: str | None = None
+    pod_as: str | None = None  # "own", "router" or "model"; None: what the environment says
+    pod_namespace: str | None = None
+    pod_labels: tuple[str, ...] = ()
     start_s: float = 330.0
 
     @property
@@ -50,6 +53,15 @@ def options(command: Command) -> Command:
         click.option(
             "--start-deadline", metavar="SECONDS", type=click.FloatRange(min=1), default=330.0, show_default=True,
             help="Until a probe must have started; a registry that hangs is given up by containerd after 300.",
+        ),
+        click.option(
+            "--pod-label", "pod_labels", metavar="KEY=VALUE", multiple=True,
+            help="Label for the pod probes, which policies select by; may be repeated.",
+        ),
+        click.option("--pod-namespace", metavar="NAME", help="Namespace for the pod probes alone."),
+        click.option(
+            "--pod-as", type=click.Choice(("own", "router", "model")),
+            help="Let the pod probes stand beside these pods, under their network policies. Default: pods.stand_as.",
         ),
         click.option("--namespace", metavar="NAME", help="Namespace for the probes; one of the run's own by default."),
         click.option(
@@ -81,5 +93,8 @@ def _options(given: dict[str, Any]) -> Options:
         images=given.pop("images"),
         pull_secrets=given.pop("pull_secrets"),
         namespace=given.pop("namespace"),
+        pod_as=given.pop("pod_as"),
+        pod_namespace=given.pop("pod_namespace"),
+        pod_labels=given.pop("pod_labels"),
         start_s=given.pop("start_deadline"),
     )

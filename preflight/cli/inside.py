@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from preflight.cli import load
+from preflight.cli import beside, load
 from preflight.cli.cluster_options import Options
 from preflight.cli.conduct import Circumstances, conducted
 from preflight.cli.image import default_image
@@ -16,11 +16,12 @@ from preflight.failures import ClusterFailure, UsageFailure
 from preflight.kube import objects, pools, rights
 from preflight.kube import scout as scouting
 from preflight.kube.client import Access, connect
-from preflight.kube.operation import Stay, operation
+from preflight.kube.operation import Stay, operations
 from preflight.kube.pools import Placement, Wish
+from preflight.kube.standing import Asked
 from preflight.model.catalogue import Catalogue
 from preflight.model.cluster import ClusterFacts
-from preflight.model.environment import Environment, NetworkModel
+from preflight.model.environment import Environment
 from preflight.model.plan import Plan
 from preflight.model.run import Evidence
 from preflight.model.secret import Secrets
@@ -62,14 +63,15 @@ def scout(options: Options, env: Environment, kinds: tuple[VantageKind, ...]) ->
     inside = tuple(kind for kind in kinds if kind in INSIDE)
     known = tuple(pool.name for pool in env.pools if pool.os.lower() == "linux")
     wish = Wish(kinds=inside, pools=options.pools, known=known, label=options.pool_label, all_nodes=options.all_nodes)
+    asked = beside.asked(options, env, inside)
     try:
         secrets = any(msgspec.structs.asdict(env.credentials).values())
-        return asyncio.run(_scout(options, wish, env.main.network_model, secrets=secrets))
+        return asyncio.run(_scout(options, wish, env, asked=asked, secrets=secrets))
     except ClusterFailure as failure:
         return Scouted(unavailable={kind.value: (failure.cause, failure.text) for kind in inside})
 
 
-async def _scout(options: Options, wish: Wish, stated: NetworkModel, *, secrets: bool) -> Scouted:
+async def _scout(options: Options, wish: Wish, env: Environment, *, asked: Asked, secrets: bool) -> Scouted:
     async with connect(Access(kubeconfig=options.kubeconfig, context=options.context)) as client:
         wanted = rights.needed(own_namespace=options.namespace is None, secrets=secrets)
         lacking = await rights.missing(client, wanted, options.namespace or objects.TOOL)
@@ -83,11 +85,14 @@ async def _scout(options: Options, wish: Wish, stated: NetworkModel, *, secrets:
         if blind and not placement.places:
             raise ClusterFailure("kube.forbidden", "nodes may not be listed, and no pool was named with --pool")
         nodes = [] if blind else (await client.get(objects.path("Node"))).get("items") or []
-        facts = await scouting.look(client, nodes, label=options.pool_label, stated=stated)
+        facts = await scouting.look(client, nodes, label=options.pool_label, stated=env.main.network_model)
+        placement = placement if blind else pools.place(nodes, wish)
+        stood = await beside.stand(client, placement, asked, env, own=options.namespace, secrets=secrets)
         return Scouted(
-            placement=placement if blind else pools.place(nodes, wish),
-            facts=facts,
-            notices=(*notices, *facts.notices),
+            placement=stood.placement,
+            unavailable=stood.unavailable,
+            facts=msgspec.structs.replace(facts, policies=stood.policies),
+            notices=(*notices, *facts.notices, *stood.notices),
         )
 
 
@@ -136,8 +141,11 @@ async def observe_inside(
     )
     patience = Patience(start=options.start_s)
     async with connect(Access(kubeconfig=options.kubeconfig, context=options.context)) as client:
-        async with operation(client, stay) as running:
-            there = {place.vantage: ClusterVantage(running, place, trip.images, patience) for place in places}
+        async with operations(client, stay, (place.namespace for place in places)) as running:
+            there = {
+                place.vantage: ClusterVantage(running[place.namespace], place, trip.images, patience)
+                for place in places
+            }
             evidence = await conducted(plan, env, {**here, **there}, secrets, how, kept=kept)
-        left = (running.leftovers,) if running.leftovers else ()
+        left = tuple(dict.fromkeys(one.leftovers for one in running.values() if one.leftovers))
     return msgspec.structs.replace(evidence, notices=(*evidence.notices, *trip.notices, *left))

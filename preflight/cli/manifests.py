@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from preflight import plan as plans
-from preflight.cli import load, options
+from preflight.cli import beside, load, options
 from preflight.cli.image import default_image
 from preflight.failures import UsageFailure
 from preflight.kube import manifests as sheets
@@ -28,6 +28,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     pool_label: str
     image: str | None
     namespace: str
+    pod_labels: tuple[str, ...]
     pull_secrets: tuple[str, ...]
     schedule: str | None
     run_id: str | None
@@ -40,6 +41,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--pool-label", default=pools.POOL_LABEL, show_default=True, metavar="KEY", help="Label that names it.")
 @click.option("--probe-image", "image", metavar="IMAGE", help="Image of the probes.")
 @click.option("--namespace", default=objects.TOOL, show_default=True, metavar="NAME", help="Namespace for all of it.")
+@click.option(
+    "--pod-label",
+    "pod_labels",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Label of real pods for the pod probes, in a --namespace that is there; may be repeated.",
+)
 @click.option("--pull-secret", "pull_secrets", multiple=True, metavar="NAME", help="Pull secret; may be repeated.")
 @click.option("--schedule", metavar="CRON", help="CronJobs with this schedule instead of Jobs (Kubernetes 1.21).")
 @click.option("--run-id", metavar="ID", help="Id for `preflight collect`; a new one by default.")
@@ -66,7 +74,8 @@ def _sheet(catalogue: Catalogue, env: Environment, chosen: options.Selection, as
     kinds = tuple(kind for kind in load.wanted_kinds(chosen.vantage) if kind is not VantageKind.WORKSTATION)
     known = tuple(pool.name for pool in env.pools if pool.os.lower() == "linux")
     wish = pools.Wish(kinds=kinds, pools=asked.pools, known=known, label=asked.pool_label)
-    places = pools.blind(wish).places
+    labels = beside.labels(asked.pod_labels)
+    places = pools.lent(pools.blind(wish), "", labels).places
     if not places:
         raise UsageFailure("manifests: no pool is known\n  name one with --pool, or give [[pool]] in preflight.toml")
     run_id = asked.run_id or new_run_id()
@@ -89,6 +98,7 @@ def _sheet(catalogue: Catalogue, env: Environment, chosen: options.Selection, as
             for kind, part in parts.items()
         },
         schedule=asked.schedule,
+        make_namespace=not labels,
     )
 
 

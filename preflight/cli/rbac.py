@@ -10,20 +10,29 @@ NAME = "preflight"
 
 @click.command()
 @click.option("--namespace", metavar="NAME", help="Rights in this namespace only; without it a run makes its own.")
+@click.option("--pod-namespace", metavar="NAME", help="Rights there, too: pod probes stand beside real pods.")
 @click.option("--user", metavar="NAME", help="Bind to this user.")
 @click.option("--group", metavar="NAME", help="Bind to this group; with Entra its object id.")
 @click.option("--service-account", metavar="NAMESPACE/NAME", help="Bind to this service account.")
 @click.option("--name", default=NAME, show_default=True, metavar="NAME", help="Name of the roles.")
-def rbac(namespace: str | None, user: str | None, group: str | None, service_account: str | None, name: str) -> None:
+def rbac(
+    *,
+    namespace: str | None,
+    pod_namespace: str | None,
+    user: str | None,
+    group: str | None,
+    service_account: str | None,
+    name: str,
+) -> None:
     """Print the rights that a run needs, as YAML.
 
     Roles and their bindings, to be applied by an administrator:
     preflight rbac --namespace NAME --group ID | kubectl apply -f -
     """
     subject = _subject(user, group, service_account)
-    for right in (*rights.needed(own_namespace=namespace is None), *rights.LOOKS):
+    for right in (*rights.needed(own_namespace=namespace is None), *rights.LOOKS, *rights.POLICIES):
         click.echo(f"# {right}{' (optional)' if right.optional else ''}: {right.why}")
-    click.echo(text.to_yaml(rights.roles(name, subject, namespace=namespace)), nl=False)
+    click.echo(text.to_yaml(rights.roles(name, subject, namespace=namespace, beside=pod_namespace)), nl=False)
 
 
 def _subject(user: str | None, group: str | None, service_account: str | None) -> dict[str, str]:

@@ -24,6 +24,7 @@ def describe(env: Environment) -> dict[str, Any]:
         "endpoint": _plain(env.endpoint),
         "proxy": _plain(env.proxy),
         "credentials": _credentials(env.credentials),
+        "pods": _plain(env.pods),
         "pool": [_plain(one) for one in env.pools],
         "dependency": [_plain(one) for one in env.dependencies],
         "limits": _plain(env.limits),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 
 from msgspec.structs import asdict, replace
 
-from preflight.environment.rules import host_and_port
+from preflight.environment.rules import host_and_port, is_label
 from preflight.environment.shape import File
 from preflight.model.environment import ApiAccess, ApiServer, Cloud, Endpoint
 from preflight.model.plan import Limits
@@ -78,6 +78,14 @@ def _connections(file: File, _cloud: Cloud, reader: Reader) -> None:
             reader.report("mapping.connect_to", f"{shown(destination)} is not address:port", 'give "127.0.0.1:18443"')
 
 
+def _labels(file: File, _cloud: Cloud, reader: Reader) -> None:
+    for key, labels in (("router_labels", file.pods.router_labels), ("model_labels", file.pods.model_labels)):
+        for name, value in labels.items():
+            if not is_label(name, value):
+                found = f"{shown(f'{name}={value}')} is not a label"
+                reader.report(f"pods.{key}", found, 'give { azuremlappname = "azureml-fe" }')
+
+
 def _same_cloud(file: File, cloud: Cloud, reader: Reader) -> None:
     """A login server of another cloud means that one of the two is wrong."""
     name = (file.registry.name or "").lower()
@@ -90,7 +98,7 @@ def _same_cloud(file: File, cloud: Cloud, reader: Reader) -> None:
         )
 
 
-_RULES = (_unique, _pairs, _sources, _connections, _same_cloud)
+_RULES = (_unique, _pairs, _sources, _connections, _labels, _same_cloud)
 
 
 def _api_server(file: File, given: Container[str], reader: Reader) -> ApiServer:

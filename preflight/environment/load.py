@@ -148,6 +148,7 @@ def _environment(path: Path, file: File, cloud: Cloud, pems: Mapping[str, str]) 
         endpoint=file.endpoint,
         proxy=file.proxy,
         credentials=file.credentials,
+        pods=file.pods,
         pools=file.pool,
         dependencies=file.dependency,
         limits=file.limits,

@@ -13,6 +13,7 @@ _HOST: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
 _GUID: Final = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _REPOSITORY: Final = re.compile(r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
+_LABEL_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _SECRET_KEY: Final = re.compile(
     r"[?&;](sig|signature|code|key|api[-_]?key|token|access_token|password|secret|subscription-key)=", re.IGNORECASE
 )
@@ -249,6 +250,19 @@ def _name(value: str) -> Fault | None:
     return "is not a name", f'lower-case letters, digits and hyphens: "{simple or "scores"}"'
 
 
+def is_label(key: str, value: str) -> bool:
+    """Whether Kubernetes takes it as a label ("Labels and Selectors", syntax and character set)."""
+    prefix, slash, name = key.rpartition("/")
+    right = _LABEL_NAME.fullmatch(name) is not None and (not slash or (is_host(prefix) and prefix == prefix.lower()))
+    return right and (not value or _LABEL_NAME.fullmatch(value) is not None)
+
+
+def _namespace(value: str) -> Fault | None:
+    if re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+        return None
+    return "is not the name of a namespace", "at most 63 lower-case letters, digits and hyphens"
+
+
 def _within(low: float, high: float, unit: str) -> Callable[[float], Fault | None]:
     def rule(value: float) -> Fault | None:
         return None if low <= value <= high else ("is out of range", f"give {low:g} to {high:g} {unit}")
@@ -299,6 +313,8 @@ RULES: Final[dict[str, Rule]] = {
     "endpoint.path": _path,
     "proxy.https": _proxy_url,
     "proxy.http": _proxy_url,
+    "pods.router_namespace": _namespace,
+    "pods.model_namespace": _namespace,
     "dependency.name": _name,
     "dependency.url": _dependency_url,
     "dependency.expect": _statuses,

@@ -8,6 +8,7 @@ from preflight.model.environment import (
     Dependency,
     Endpoint,
     Main,
+    Pods,
     Pool,
     ProxySettings,
     Registry,
@@ -53,6 +54,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint = Endpoint()  # the domain under which models are called
     proxy: ProxySettings = ProxySettings()  # HTTP proxies
     credentials: Credentials = Credentials()  # where secrets come from
+    pods: Pods = Pods()  # where the router's and the models' pods stand in the cluster
     pool: tuple[Pool, ...] = ()  # node pools, one [[pool]] each
     dependency: tuple[Dependency, ...] = ()  # whatever the model itself calls, one [[dependency]] each
     limits: Limits = Limits()  # bounds of all waiting

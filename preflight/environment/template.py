@@ -1,6 +1,7 @@
 """Writes a commented `preflight.toml` from what is known; other keys stand there as comments. Pure."""
 
 import json
+import re
 import textwrap
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -126,6 +127,17 @@ TABLES: Final = (
         ),
     ),
     Table(
+        "pods",
+        "Where the router's and the models' pods stand; what is not given is looked for in the cluster.",
+        (
+            Key("stand_as", "own", 'let the pod probes stand as "router" or "model": the same network policies apply'),
+            Key("router_namespace", "default", '"azureml" with the extension'),
+            Key("router_labels", {"azuremlappname": "azureml-fe"}, ""),
+            Key("model_namespace", "azureml-mlw-prod", "with the extension: the namespace of the compute"),
+            Key("model_labels", {"isazuremlapp": "true"}, ""),
+        ),
+    ),
+    Table(
         "pool",
         "Node pools and where they stand in the network. One [[pool]] each.",
         (
@@ -183,6 +195,11 @@ def _table(table: Table, given: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _key(name: str) -> str:
+    """A key as TOML writes it: bare where it can be."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else value(name)
+
+
 def value(given: Any) -> str:
     """A value as TOML writes it."""
     match given:
@@ -193,6 +210,6 @@ def value(given: Any) -> str:
         case list() | tuple():
             return "[" + ", ".join(value(one) for one in given) + "]"
         case dict():
-            return "{ " + ", ".join(f"{key} = {value(one)}" for key, one in given.items()) + " }"
+            return "{ " + ", ".join(f"{_key(key)} = {value(one)}" for key, one in given.items()) + " }"
         case _:
             return str(given)

@@ -38,6 +38,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     proxied: tuple[str, ...] = ()  # working places that go through a proxy
     model: NetworkModel = NetworkModel.UNKNOWN
     subnets: tuple[str, ...] = ()  # of the failing places, as the environment names them
+    policies: tuple[str, ...] = ()  # that a reservation is about
+    suspects: tuple[str, ...] | None = ()  # policies that may deny it; None: it is known that none does
 
 
 SILENT = ("tcp.timeout", "proxy.unreachable")
@@ -116,6 +118,15 @@ def candidates(view: View) -> tuple[Candidate, ...]:
     """Possible places, most likely first; empty for causes whose place the cause itself names."""
     if view.cause in _ALIKE:
         return candidates(msgspec.structs.replace(view, cause=_ALIKE[view.cause]))
+    found = _candidates(view)
+    if view.suspects == ():
+        return found
+    # The objects were read: either some policy is named, or it is known that there is none.
+    others = tuple(one for one in found if one not in (suspects.POLICY, suspects.DNS_POLICY))
+    return (*(suspects.named_policy(title) for title in view.suspects or ()), *others)
+
+
+def _candidates(view: View) -> tuple[Candidate, ...]:
     if view.cause.startswith("dns."):
         return _dns(view)
     if view.cause in BY_NAME:

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 import msgspec
 from msgspec import UNSET
 
-from preflight.judge import attribution, queries, remedies
+from preflight.judge import attribution, policies, queries, remedies
 from preflight.judge.attribution import View
 from preflight.judge.cases import Case, cases
 from preflight.judge.grouping import Group, groups
@@ -15,7 +15,7 @@ from preflight.judge.scene import listed
 from preflight.model.causes import CAUSES
 from preflight.model.environment import NetworkModel
 from preflight.model.run import Candidate, Evidence, Finding, Query, Verdict
-from preflight.model.vocabulary import Confidence, Owner, Status, VantageKind, vantage_kind
+from preflight.model.vocabulary import Confidence, Owner, Phase, Status, VantageKind, vantage_kind
 
 _MOST_LINES = 8
 
@@ -42,6 +42,10 @@ _LIKELY = {
     "path.firewall-resolved-public": "what the firewall's DNS answers for the name",
     "registry.no-challenge": "what publicNetworkAccess of the registry is, and whose the address is",
 }
+
+
+# What only the objects of the cluster say: nothing was seen to fail.
+_POSSIBLE = {policies.MAY_DENY: "the same checks from beside the real pods (--pod-as), under the same policies"}
 
 
 def find(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple[Finding, ...]:
@@ -92,6 +96,8 @@ def _view(group: Group, evidence: Evidence, verdicts: tuple[Verdict, ...]) -> Vi
         inside=all(case.inside for case in group.cases),
         api_server=any(case.api_server for case in group.cases),
         proxied=_proxied(group, working, others, evidence),
+        policies=policies.titles(evidence, _phases(group)),
+        suspects=policies.suspects(evidence, failing, tuple(case.verdict.task or "" for case in group.cases)),
         model=attribution.network_model(evidence.environment),
         subnets=attribution.subnets(evidence.environment, failing),
     )
@@ -108,6 +114,8 @@ def _proxied(group: Group, working: tuple[str, ...], others: list[Verdict], evid
 
 
 def _confidence(group: Group, view: View) -> Confidence:
+    if group.cause in _POSSIBLE:
+        return Confidence.POSSIBLE
     if any(case.device for case in group.cases) or group.cause not in _LIKELY:
         return Confidence.PROVEN
     return attribution.confidence(view, Confidence.LIKELY)
@@ -122,7 +130,7 @@ def _candidates(group: Group, view: View, sure: Confidence) -> tuple[Candidate, 
 
 def _settle(group: Group, view: View) -> str:
     ranked = attribution.candidates(view)
-    return ranked[0].settle if ranked else _LIKELY.get(group.cause, "")
+    return ranked[0].settle if ranked else (_LIKELY | _POSSIBLE).get(group.cause, "")
 
 
 def _words(group: Group, view: View) -> remedies.Words:
@@ -139,6 +147,7 @@ def _words(group: Group, view: View) -> remedies.Words:
         issuer=of([f"'{case.issuer}'" for case in every if case.issuer], "the inspecting authority"),
         device=of([case.device for case in every], "the device that answers"),
         proxy=of([case.proxy for case in every], "the proxy"),
+        policies=of(list(view.policies), "the network policies"),
     )
     if group.cause.startswith("route.") and all((case.verdict.at or "").endswith(".dns") for case in every):
         return msgspec.structs.replace(words, hosts=f"the DNS server {words.servers}", ports="and UDP 53")
@@ -257,4 +266,10 @@ def _inside(group: Group, evidence: Evidence) -> str:
     pools = " ".join(
         f"--pool {shlex.quote(pool)}" for pool in dict.fromkeys(name[1] for name in names if len(name) > 1)
     )
-    return f"--kubeconfig FILE --vantage {kinds} {pools}"
+    return f"--kubeconfig FILE --vantage {kinds} {pools}{policies.option(_phases(group))}"
+
+
+def _phases(group: Group) -> tuple[Phase, ...]:
+    """Of what a reservation about network policies stands for; none for any other cause."""
+    ours = group.cause in policies.CAUSES_HERE
+    return tuple(dict.fromkeys(case.verdict.phase for case in group.cases)) if ours else ()

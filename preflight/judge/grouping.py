@@ -52,6 +52,8 @@ _OF_CLUSTER = {
     "kube.namespace-gone",
 }
 _ALONE = {
+    "policy.probe-differs",
+    "policy.may-deny",
     "dns.sinkhole",
     "tcp.lossy",
     "check.deadline",

@@ -16,6 +16,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str = "the inspecting authority"
     device: str = "the device"
     proxy: str = "the proxy"
+    policies: str = "the network policies"
 
 
 TITLES: dict[str, str] = {
@@ -155,6 +156,8 @@ TITLES: dict[str, str] = {
     "kube.log-channel-broken": "Open the way between the API server and the kubelets of {who}",
     "kube.rejected": "Read why the API server rejected an object for {who}",
     "kube.namespace-gone": "Create the namespace for the probes of {who}, or choose another",
+    "policy.probe-differs": "Test under {policies}: let the pod probes stand beside the real pods (--pod-as)",
+    "policy.may-deny": "Check that {policies} allows the real pods TCP {ports} to {hosts}",
     "endpoint.wrong-address": "Point the record of {hosts} to the router's address",
     "endpoint.no-replicas": "Look at the model's pods behind {hosts}: none is ready",
     "endpoint.unavailable": "Look at the router and the model behind {hosts}",

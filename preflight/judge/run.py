@@ -4,7 +4,17 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from preflight import __version__
-from preflight.judge import clock, everywhere, exitcode, findings, headline, intercepted, lossy, order
+from preflight.judge import (
+    clock,
+    everywhere,
+    exitcode,
+    findings,
+    headline,
+    intercepted,
+    lossy,
+    order,
+    policies,
+)
 from preflight.judge.scene import Scene, moment
 from preflight.judge.verdicts import judge_task, untold
 from preflight.judge.walk import REAL, Tables
@@ -81,7 +91,7 @@ def _verdicts(evidence: Evidence, skews: Mapping[str, clock.Skew], tables: Table
                 inspectors=inspectors.get(vantage, frozenset()),
             )
             verdicts |= judge_task(checks, scene, interrupted=evidence.interrupted, tables=tables)
-    return verdicts
+    return policies.reserved(evidence, verdicts)
 
 
 def _inspectors(evidence: Evidence, seen: Mapping[tuple[str, str], Observation]) -> dict[str, frozenset[str]]:

@@ -7,6 +7,17 @@ POLICY = Candidate(
     because="pods fail where their nodes do not",
     settle="kubectl get networkpolicy,ciliumnetworkpolicy -A; run once in a namespace without policies",
 )
+
+
+def named_policy(title: str) -> Candidate:
+    """A policy that was read, and that selects the probe."""
+    return Candidate(
+        what=title,
+        because="it selects the probe, and its rules do not obviously allow this",
+        settle="the same check with an egress rule added for it, or from a namespace without policies",
+    )
+
+
 SINGLE_ADDRESSES = Candidate(
     what="rule that names single addresses instead of the subnet",
     because="pods and nodes share the subnet but not their addresses",

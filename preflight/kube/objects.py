@@ -25,6 +25,8 @@ USER: Final = 65532  # of the image
 ANCHOR_TTL_S: Final = 60
 JOB_TTL_S: Final = 300
 GRACE_S: Final = 60  # beyond all deadlines: the time for cleaning up
+OURS: Final = (MANAGED_BY, RUN)  # by these a run finds its objects again: a probe keeps them wherever it stands
+NEVER_READY: Final = "preflight/never-ready"
 TERMINATION_LOG: Final = "/dev/termination-log"
 _MOUNT: Final = "/preflight"
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
@@ -152,11 +154,17 @@ def job(terms: Terms, probe: Probe, *, owner: Json | None = None) -> Json:
             "activeDeadlineSeconds": terms.deadline_s,
             "ttlSecondsAfterFinished": JOB_TTL_S,
             "template": {
-                "metadata": {"labels": labels(terms.run_id), "annotations": marks},
+                "metadata": {"labels": _worn(terms, probe.place), "annotations": marks},
                 "spec": _pod(terms, probe),
             },
         },
     }
+
+
+def _worn(terms: Terms, place: Place) -> Json:
+    """The labels of the probe's pod: those of the real pods beside which it stands, and ours."""
+    own = labels(terms.run_id)
+    return {**own, **place.labels, **{key: own[key] for key in OURS}}
 
 
 def _pod(terms: Terms, probe: Probe) -> Json:
@@ -177,6 +185,9 @@ def _pod(terms: Terms, probe: Probe) -> Json:
         "containers": [_container(probe)],
         "volumes": [{"name": "plan", "configMap": {"name": probe.plan_map}}],
     }
+    if probe.place.labels or probe.place.namespace:
+        # Services route only to pods that are ready. Nobody ever sets this condition, so this one never is.
+        pod["readinessGates"] = [{"conditionType": NEVER_READY}]
     if terms.pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in terms.pull_secrets]
     return pod

@@ -8,7 +8,7 @@ import base64
 import contextlib
 import hashlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -36,6 +36,7 @@ class Stay(msgspec.Struct, frozen=True, kw_only=True):
     start_s: float = 330.0
     run_s: float = 300.0
     pull_secrets: tuple[str, ...] = ()
+    lent: bool = False  # the namespace is the real pods': never made here
 
 
 class Operation:
@@ -115,7 +116,9 @@ class Operation:
             try:
                 await self.client.get(objects.path("Namespace", name=self._stay.namespace))
             except Gone:
-                pass
+                if self._stay.lent:
+                    told = f"namespace {self._stay.namespace} is not there, where the pod vantage was to stand"
+                    raise ClusterFailure("kube.namespace-gone", told) from None
             except Refused as refused:
                 if refused.status == 403:  # it cannot be looked at: creating objects in it will tell
                     return
@@ -204,3 +207,20 @@ async def operation(client: Client, stay: Stay) -> AsyncIterator[Operation]:
         yield running
     finally:
         await running.leave()
+
+
+@contextlib.asynccontextmanager
+async def operations(client: Client, stay: Stay, lent: Iterable[str]) -> AsyncIterator[dict[str, Operation]]:
+    """By namespace: the run's own stay under "", and one in each namespace of real pods.
+
+    Owners do not reach across namespaces, so each has a first Job of its own; all are left, whatever happens.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        found = {"": await stack.enter_async_context(operation(client, stay))}
+        for namespace in dict.fromkeys(lent):
+            if namespace == stay.namespace:
+                found[namespace] = found[""]
+            elif namespace not in found:
+                there = msgspec.structs.replace(stay, namespace=namespace, lent=True)
+                found[namespace] = await stack.enter_async_context(operation(client, there))
+        yield found

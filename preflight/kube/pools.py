@@ -36,6 +36,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     tolerations: tuple[Mapping[str, str], ...] = ()
     usable: int = 0  # nodes of the pool that could run it; 0: not known
     total: int = 0
+    namespace: str = ""  # another than the run's: where the real pods stand
+    labels: Mapping[str, str] = {}  # of the real pods, so that policies select the probe, too
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +73,17 @@ def place(nodes: Sequence[Json], wish: Wish) -> Placement:
                 places += _places(kind, name, members, wish)
                 gaps |= _unusable(kind, name, members) if wish.all_nodes else {}
     return Placement(places=tuple(places), gaps=gaps)
+
+
+def lent(placement: Placement, namespace: str, labels: Mapping[str, str]) -> Placement:
+    """The same with its pod vantages beside the real pods."""
+    return Placement(
+        places=tuple(
+            msgspec.structs.replace(one, namespace=namespace, labels=labels) if one.kind is VantageKind.POD else one
+            for one in placement.places
+        ),
+        gaps=placement.gaps,
+    )
 
 
 def blind(wish: Wish) -> Placement:

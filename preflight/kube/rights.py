@@ -41,6 +41,21 @@ LOOKS: Final = tuple(
 )
 
 
+# What says where the real pods stand, and which network policies select them and not the probes.
+POLICIES: Final = tuple(
+    Right(group=group, resource=resource, verbs=(verb,), cluster=True, optional=True, why=why)
+    for group, resource, verb, why in (
+        ("", "pods", "list", "where the router's and the models' pods stand"),
+        ("", "namespaces", "get", "labels of namespaces, by which policies select"),
+        ("networking.k8s.io", "networkpolicies", "list", "network policies that select real pods and not probes"),
+        ("cilium.io", "ciliumnetworkpolicies", "list", "the same, of Cilium"),
+        ("cilium.io", "ciliumclusterwidenetworkpolicies", "list", "the same, of Cilium"),
+    )
+)
+# In the namespace of real pods beside which probes stand: that no Service sends them traffic.
+BESIDE: Final = (Right(group="", resource="services", verbs=("list",), why="that no Service sends traffic to probes"),)
+
+
 def needed(*, own_namespace: bool, secrets: bool = True) -> tuple[Right, ...]:
     """The rights of a run, the fewest that do."""
     namespaces = (
@@ -103,10 +118,11 @@ async def _allowed(client: Client, right: Right, verb: str, namespace: str) -> b
     return bool((await client.create(_REVIEWS, body)).get("status", {}).get("allowed"))
 
 
-def roles(name: str, subject: Json, *, namespace: str | None) -> list[Json]:
+def roles(name: str, subject: Json, *, namespace: str | None, beside: str | None = None) -> list[Json]:
     """Role and ClusterRole with their bindings: with a namespace the rights in it, without one those for any.
 
-    Besides the optional looks at single objects, each in a Role of that object's namespace.
+    Besides the optional looks: at single objects, each in a Role of that object's namespace, and at network policies,
+    in a ClusterRole of their own. `beside` is the namespace of real pods in which pod probes may stand.
     """
     rights = needed(own_namespace=namespace is None)
     inside = [] if namespace is None else [right for right in rights if not right.cluster]
@@ -116,7 +132,10 @@ def roles(name: str, subject: Json, *, namespace: str | None) -> list[Json]:
     for place in dict.fromkeys(one.namespace for one in LOOKS):
         looks = [one for one in LOOKS if one.namespace == place]
         found += _pair("Role", f"{name}-look", place, looks, subject)
-    return found
+    if beside is not None:
+        there = [*(right for right in needed(own_namespace=False) if not right.cluster), *BESIDE]
+        found += _pair("Role", f"{name}-pods", beside, there, subject)
+    return found + _pair("ClusterRole", f"{name}-policies", None, POLICIES, subject)
 
 
 def _rule(right: Right) -> Json:

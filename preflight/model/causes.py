@@ -183,6 +183,9 @@ _ALL = (
     _c("kube.log-channel-broken", NETWORK, "The API server cannot read the log of a probe: its way to the kubelet is broken.", "Open the way between API server and nodes: konnectivity's tunnel out of the nodes, or TCP 10250 to them."),
     _c("kube.rejected", PLATFORM, "The API server rejected an object of the run as invalid.", "Read its message; report it, since it is probably our bug."),
     _c("kube.namespace-gone", PLATFORM, "The namespace of the run is being deleted, or is not there.", "Create the namespace, or choose another one."),
+    # -- policy: network policies that tell the probe and the real pods apart
+    _c("policy.probe-differs", PLATFORM, "Network policies select the real pods and not the probe, so what the probe reached proves nothing about them.", "Let the pod probes stand beside the real pods: --pod-as router, --pod-as model."),
+    _c("policy.may-deny", PLATFORM, "A network policy that selects the real pods and not the probe does not obviously allow what the probe reached.", "Read the policy's egress rules, or let the pod probes stand beside the real pods: --pod-as router, --pod-as model."),
     # -- endpoint
     _c("endpoint.wrong-address", DNS, "The endpoint domain resolves to another address than the router's.", "Correct the record: after a switch to an internal load balancer the old one stays behind."),
     _c("endpoint.no-replicas", APPLICATION, "The router answers, but no replica of the model is ready.", "Look at the model's pods; the network is fine."),

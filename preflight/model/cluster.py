@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import msgspec
 
+from preflight.model.policies import PolicyFacts
+
 
 class Behind(StrEnum):
     """Whether a pod leaves the cluster with its node's address."""
@@ -90,4 +92,5 @@ class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
     pod_cidrs: tuple[str, ...] = ()  # the nodes', joined where they are neighbours
     network: NetworkFacts = NetworkFacts()
     router: RouterFacts | None = None  # None: not installed, or it may not be looked at
+    policies: PolicyFacts | None = None  # None: there is no pod vantage, so nobody looked
     notices: tuple[str, ...] = ()  # what could not be read, and what is therefore not known

@@ -175,6 +175,24 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     proxy: SecretSource | None = None  # "user:password"
 
 
+class StandAs(StrEnum):
+    """Beside which pods the pod vantage stands, so that the same network policies select it."""
+
+    OWN = "own"  # beside none: in the run's own namespace
+    ROUTER = "router"
+    MODEL = "model"
+
+
+class Pods(msgspec.Struct, frozen=True, kw_only=True):
+    """[pods]: where the router's and the models' pods stand. What is not given is looked for in the cluster."""
+
+    stand_as: StandAs = StandAs.OWN
+    router_namespace: str | None = None  # "default" with v1, "azureml" with the extension
+    router_labels: dict[str, str] = {}  # azuremlappname=azureml-fe when absent
+    model_namespace: str | None = None  # "azureml-<workspace>" with v1, the compute's with the extension
+    model_labels: dict[str, str] = {}  # isazuremlapp=true when absent
+
+
 class Pool(msgspec.Struct, frozen=True, kw_only=True):
     """[[pool]]: a node pool and where it stands in the network."""
 
@@ -209,6 +227,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint = Endpoint()
     proxy: ProxySettings = ProxySettings()
     credentials: Credentials = Credentials()
+    pods: Pods = Pods()
     pools: tuple[Pool, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     limits: Limits = Limits()

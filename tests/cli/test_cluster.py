@@ -19,7 +19,11 @@ def test_rights_are_printed_as_objects_that_can_be_applied(preflight):
     code, out, _ = preflight("rbac", "--namespace", "pf", "--group", "0000-1111")
     objects = list(yaml.safe_load_all(out))
     assert code == 0
-    assert [one["kind"] for one in objects] == ["ClusterRole", "ClusterRoleBinding", *["Role", "RoleBinding"] * 3]
+    assert [one["kind"] for one in objects] == [
+        *("ClusterRole", "ClusterRoleBinding"),
+        *("Role", "RoleBinding") * 3,
+        *("ClusterRole", "ClusterRoleBinding"),
+    ]
     assert objects[3]["subjects"] == [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "0000-1111"}]
 
 
@@ -46,6 +50,25 @@ def test_manifests_can_be_scheduled_and_narrowed(preflight):
     _, out, _ = preflight("manifests", "--config", CONFIG, "--probe-image", "r/p:1", *narrowed)
     objects = list(yaml.safe_load_all(out))
     assert [one["kind"] for one in objects] == ["Namespace", "ConfigMap", "CronJob"]
+
+
+def test_manifests_beside_real_pods_wear_their_labels_and_make_no_namespace(preflight):
+    there = (
+        "--namespace",
+        "default",
+        "--vantage",
+        "pod",
+        "--pool",
+        "user1",
+        "--pod-label",
+        "azuremlappname=azureml-fe",
+    )
+    _, out, _ = preflight("manifests", "--config", CONFIG, "--probe-image", "r/p:1", *there)
+    objects = list(yaml.safe_load_all(out))
+    assert [one["kind"] for one in objects] == ["ConfigMap", "Job"]
+    template = objects[1]["spec"]["template"]
+    assert template["metadata"]["labels"]["azuremlappname"] == "azureml-fe"
+    assert template["spec"]["readinessGates"]
 
 
 def test_the_image_is_the_one_in_the_customer_s_own_registry(preflight):
@@ -118,3 +141,30 @@ def test_an_age_is_read(text: str, seconds: int):
 def test_what_is_no_age_is_refused(text: str):
     with pytest.raises(UsageFailure, match="older-than"):
         _age(text)
+
+
+STANDS = [
+    pytest.param(("--pod-label", "no-value"), "--pod-label no-value: is not KEY=VALUE", id="no label"),
+    pytest.param(("--pod-label", "a b=c"), "--pod-label a b=c: is not KEY=VALUE", id="a label that Kubernetes refuses"),
+    pytest.param(("--pod-as", "router", "--vantage", "node"), "--vantage leaves the pods out", id="no pod vantage"),
+    pytest.param(("--pod-as", "proxy"), "'proxy' is not one of", id="an unknown role"),
+]
+
+
+@pytest.mark.parametrize(("argv", "words"), STANDS)
+def test_a_place_for_pod_probes_that_cannot_be_is_refused_before_the_cluster_is_asked(preflight, tmp_path, argv, words):
+    file = tmp_path / "kubeconfig"
+    code, _, err = preflight("run", "--config", CONFIG, "--kubeconfig", str(file), "--out", str(tmp_path), *argv)
+    assert code == 2
+    assert words in err
+
+
+def test_rights_beside_real_pods_are_printed_for_their_namespace(preflight):
+    argv = ("--namespace", "pf", "--pod-namespace", "default", "--group", "0000-1111")
+    code, out, _ = preflight("rbac", *argv)
+    there = [one for one in yaml.safe_load_all(out) if one["metadata"]["name"] == "preflight-pods"]
+    assert code == 0
+    assert [(one["kind"], one["metadata"]["namespace"]) for one in there] == [
+        ("Role", "default"),
+        ("RoleBinding", "default"),
+    ]

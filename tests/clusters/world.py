@@ -113,10 +113,14 @@ class World:
 
     def kubectl(self, *argv: str, stdin: str | None = None) -> str:
         """kubectl as the administrator; raises when it fails."""
-        command = [os.environ.get("KUBECTL", "kubectl"), "--kubeconfig", self.kubeconfig, *argv]
+        command = self.kubectl_command(*argv)
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def kubectl_command(self, *argv: str) -> list[str]:
+        """The command line."""
+        return [os.environ.get("KUBECTL", "kubectl"), "--kubeconfig", self.kubeconfig, *argv]
 
     def left(self) -> list[str]:
         """Every object that carries our label."""

@@ -3,6 +3,7 @@
 import json
 import re
 
+import msgspec
 import pytest
 
 from preflight.kube import manifests, objects, pools, rights, text
@@ -175,14 +176,20 @@ def test_the_printed_roles_grant_exactly_what_a_run_asks_for():
             for resource in rule["resources"]
             for verb in rule["verbs"]
         }
-        needed = (*rights.needed(own_namespace=namespace is None), *rights.LOOKS)
+        needed = (*rights.needed(own_namespace=namespace is None), *rights.LOOKS, *rights.POLICIES)
         assert granted == {(one.group, one.resource, verb) for one in needed for verb in one.verbs}
 
 
-def test_in_a_given_namespace_only_nodes_are_asked_for_in_the_whole_cluster():
+def test_in_a_given_namespace_only_looks_are_asked_for_in_the_whole_cluster():
     roles = rights.roles("preflight", SUBJECT, namespace="ns")
-    cluster = next(role for role in roles if role["kind"] == "ClusterRole")
-    assert [rule["resources"] for rule in cluster["rules"]] == [["nodes"]]
+    cluster = [role for role in roles if role["kind"] == "ClusterRole"]
+    assert [(one["metadata"]["name"], [rule["resources"][0] for rule in one["rules"]]) for one in cluster] == [
+        ("preflight", ["nodes"]),
+        (
+            "preflight-policies",  # may be left out
+            ["pods", "namespaces", "networkpolicies", "ciliumnetworkpolicies", "ciliumclusterwidenetworkpolicies"],
+        ),
+    ]
     assert not any(
         "secrets" in rule["resources"] and "list" in rule["verbs"] for role in roles for rule in role.get("rules", [])
     )
@@ -195,3 +202,33 @@ def test_a_missing_right_reads_as_kubectl_says_it():
 
 def test_the_default_label_is_aks_s():
     assert pools.POOL_LABEL == "agentpool"
+
+
+def beside(vantage: str = "pod/user1", labels: dict | None = None) -> dict:
+    place = msgspec.structs.replace(
+        a_place(vantage), namespace="default", labels=labels or {"azuremlappname": "azureml-fe"}
+    )
+    return objects.job(TERMS, Probe(place=place, image="r/p@sha256:aa", plan_map="plan"), owner=OWNER)
+
+
+def test_a_probe_beside_real_pods_wears_their_labels_and_is_never_ready():
+    template = beside()["spec"]["template"]
+    assert template["metadata"]["labels"] == {"azuremlappname": "azureml-fe", **objects.labels(TERMS.run_id)}
+    assert template["spec"]["readinessGates"] == [{"conditionType": "preflight/never-ready"}]
+    assert "readinessGates" not in a_job("pod/user1")["spec"]["template"]["spec"]
+
+
+def test_labels_by_which_a_run_finds_its_pods_again_are_never_another_s():
+    theirs = {"app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/instance": "x", "app.kubernetes.io/name": "fe"}
+    worn = beside(labels=theirs)["spec"]["template"]["metadata"]["labels"]
+    assert worn == {**objects.labels(TERMS.run_id), "app.kubernetes.io/name": "fe"}
+    assert beside(labels=theirs)["metadata"]["labels"] == objects.labels(TERMS.run_id)
+
+
+def test_rights_beside_real_pods_are_those_of_a_given_namespace_and_a_look_at_its_services():
+    roles = rights.roles("preflight", SUBJECT, namespace="ns", beside="default")
+    there = next(one for one in roles if one["metadata"]["name"] == "preflight-pods")
+    assert there["metadata"]["namespace"] == "default"
+    granted = {(rule["resources"][0], *rule["verbs"]) for rule in there["rules"]}
+    assert ("services", "list") in granted
+    assert ("jobs", "create", "delete", "list") in granted

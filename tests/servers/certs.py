@@ -64,6 +64,16 @@ class Leaf:
         self.key = key
         self.chain = chain
 
+    @property
+    def files(self) -> dict[str, bytes]:
+        """As a Secret of Kubernetes has them."""
+        plain = serialization.NoEncryption()
+        key = self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        return {
+            "tls.crt": b"".join(one.public_bytes(serialization.Encoding.PEM) for one in self.chain),
+            "tls.key": key,
+        }
+
     def context(
         self,
         *,

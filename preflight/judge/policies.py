@@ -1,0 +1,172 @@
+"""What a pod vantage proves about the real pods when network policies select them and not the probe. Pure.
+
+A pass of a probe that no policy holds back is a reservation for pods that one does. Policies are named from the objects
+that were read before planning; whether the network enforces them is not known, so nothing fails by them alone.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+from msgspec import UNSET
+
+from preflight.judge import egress
+from preflight.judge.egress import Destination
+from preflight.judge.scene import host_of, listed
+from preflight.judge.selecting import selects
+from preflight.model.causes import CAUSES
+from preflight.model.observation import Hop, Observation
+from preflight.model.policies import Policy, PolicyFacts, Role, Stand
+from preflight.model.run import Evidence, Verdict
+from preflight.model.vocabulary import Phase, ProbeName, Status, VantageKind, vantage_kind
+
+DIFFERS: Final = "policy.probe-differs"
+MAY_DENY: Final = "policy.may-deny"
+CAUSES_HERE: Final = (DIFFERS, MAY_DENY)
+_ROUTER: Final = (Phase.ROUTER_INSTALL, Phase.ROUTER_START, Phase.ROUTER_RUN)  # the others are the models'
+_DNS = Stand(namespace="kube-system", labels={"k8s-app": "kube-dns"}, service_account="coredns")  # CoreDNS of AKS
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """One policy that holds real pods back, and not the probe."""
+
+    policy: Policy
+    stand: Stand
+
+
+def reserved(evidence: Evidence, verdicts: dict[str, Verdict]) -> dict[str, Verdict]:
+    """The verdicts, with passes of pod vantages turned into warnings where the real pods are held by other policies."""
+    facts = facts_of(evidence)
+    held = {role: differing(facts, role) for role in Role} if facts is not None else {}
+    if facts is None or not any(held.values()):
+        return verdicts
+    seen = {(one.vantage, one.task): one for one in evidence.observations}
+    checks = {check.id: check for check in evidence.plan.checks}
+    rules = {role: _rules(facts, found) for role, found in held.items()}
+
+    def weighed(name: str, verdict: Verdict) -> Verdict:
+        role = role_of(checks[name].phase)
+        if verdict.status is not Status.PASS or vantage_kind(verdict.vantage) is not VantageKind.POD or not held[role]:
+            return verdict
+        sent = destinations(seen[verdict.vantage, verdict.task]) if verdict.task is not None else ()
+        doubts = tuple(one for one in sent if any(not egress.allowed(every, one, facts) for every in rules[role]))
+        return _reserve(verdict, held[role], doubts)
+
+    return {name: weighed(name, verdict) for name, verdict in verdicts.items()}
+
+
+def facts_of(evidence: Evidence) -> PolicyFacts | None:
+    """What was read of policies; None when nobody looked."""
+    cluster = evidence.plan.cluster
+    return cluster.policies if cluster is not None else None
+
+
+def role_of(phase: Phase) -> Role:
+    """Whose traffic a requirement of this phase is about."""
+    return Role.ROUTER if phase in _ROUTER else Role.MODEL
+
+
+def differing(facts: PolicyFacts, role: Role) -> tuple[Held, ...]:
+    """The policies that hold back what real pods of a role send, and do not select the probe."""
+    if facts.probe is None:
+        return ()
+    return tuple(
+        Held(policy=policy, stand=stand)
+        for stand in facts.real
+        if stand.role is role
+        for policy in holding(facts, stand)
+        if not selects(policy, facts.probe, facts)
+    )
+
+
+def holding(facts: PolicyFacts, stand: Stand) -> tuple[Policy, ...]:
+    """The policies that have a say in what these pods send."""
+    return tuple(
+        policy
+        for policy in facts.policies
+        if (policy.isolates_egress or policy.egress) and selects(policy, stand, facts)
+    )
+
+
+def titles(evidence: Evidence, phases: Iterable[Phase]) -> tuple[str, ...]:
+    """The policies that reservations of these phases are about."""
+    facts, roles = facts_of(evidence), {role_of(phase) for phase in phases}
+    if facts is None:
+        return ()
+    found = (held.policy.title for role in Role if role in roles for held in differing(facts, role))
+    return tuple(dict.fromkeys(found))
+
+
+def option(phases: Iterable[Phase]) -> str:
+    """The words of a command line that puts the probes beside those pods."""
+    meant = {role_of(phase) for phase in phases}
+    return next((f" --pod-as {role.value}" for role in Role if role in meant), "")
+
+
+def suspects(evidence: Evidence, vantages: tuple[str, ...], tasks: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The policies that select the probe and do not obviously allow what failed there.
+
+    Empty where nothing is known of policies or of other places than pods; None where it is known that no policy has a
+    say in what the probe sends.
+    """
+    facts = facts_of(evidence)
+    pods = tuple(name for name in vantages if vantage_kind(name) is VantageKind.POD)
+    if facts is None or facts.probe is None or not pods:
+        return ()
+    mine = holding(facts, facts.probe)
+    if not mine:
+        return None if facts.read else ()
+    sent = [
+        one
+        for observation in evidence.observations
+        if observation.vantage in pods and observation.task in tasks
+        for one in destinations(observation)
+    ]
+    doubted = any(not egress.allowed(mine, one, facts) for one in sent)
+    return tuple(policy.title for policy in mine) if doubted else ()
+
+
+def destinations(observation: Observation) -> tuple[Destination, ...]:
+    """Everything that a check sent packets to, each once."""
+    found = (one for hop in observation.hops for one in _of_hop(hop))
+    of_api = observation.probe is ProbeName.KUBE_API
+    unique = {one.title: one for one in found}.values()
+    return tuple(msgspec.structs.replace(one, api_server=of_api and one.protocol == "TCP") for one in unique)
+
+
+def _of_hop(hop: Hop) -> Iterator[Destination]:
+    through = hop.proxy if hop.proxy is not UNSET else None
+    dns = through.dns if through is not None else hop.dns
+    connections = through.connections if through is not None else hop.connections
+    host = dns.name if dns is not UNSET else host_of(hop)
+    for answer in dns.answers if dns is not UNSET else ():
+        if answer.role == "configured":
+            address, _, port = answer.server.rpartition(":")
+            protocol = "TCP" if answer.transport == "tcp" else "UDP"
+            number = int(port) if port.isdecimal() else 53
+            yield Destination(address=address.strip("[]"), port=number, protocol=protocol, pods=_DNS)
+    for one in connections:
+        yield Destination(address=one.address, port=one.tcp.port, host=host)
+
+
+def _rules(facts: PolicyFacts, found: tuple[Held, ...]) -> tuple[tuple[Policy, ...], ...]:
+    """All policies that have a say, for each kind of real pods that the probe differs from."""
+    return tuple(holding(facts, stand) for stand in facts.real if any(held.stand == stand for held in found))
+
+
+def _reserve(verdict: Verdict, found: tuple[Held, ...], doubts: tuple[Destination, ...]) -> Verdict:
+    """`doubts` is what the probe reached, and some real pods' policies do not obviously allow."""
+    cause = MAY_DENY if doubts else DIFFERS
+    owner, reason = CAUSES[cause].owner, _reason(found, doubts)
+    return msgspec.structs.replace(verdict, status=Status.WARN, cause=cause, owner=owner, reason=reason)
+
+
+def _reason(found: tuple[Held, ...], doubts: tuple[Destination, ...]) -> str:
+    names = listed([held.policy.title for held in found], most=6)
+    whom = listed([held.stand.title for held in found])
+    one = len({held.policy.title for held in found}) == 1
+    told = f"it holds for the probe, but {names} {'selects' if one else 'select'} the {whom} and not the probe"
+    if not doubts:
+        return told
+    rules = "its rules do" if one else "their rules do"
+    return f"{told}; {rules} not obviously allow {listed([doubt.title for doubt in doubts])}"
