@@ -11,15 +11,16 @@ from collections.abc import Callable
 
 import msgspec
 
-from preflight.model.observation import Observation, VantageFacts
+from preflight.model.observation import Observation, Repeat, VantageFacts
 from preflight.model.plan import Task, VantagePlan
 from preflight.model.secret import Secrets
-from preflight.probes import local, noproxy, size
+from preflight.probes import doubt, local, noproxy, pacing, size
 from preflight.probes.clock import utc_now
 from preflight.probes.dialer import Dialer
 from preflight.probes.services import PROBES
 from preflight.probes.trail import Trail
 
+_MOST_ALONE = 8  # checks of one place that are tried again
 _OPEN_FILES = 8192  # many targets with many addresses each need more sockets than the usual soft limits, 256 and 1,024
 
 Emit = Callable[[VantageFacts | Observation], None]
@@ -27,6 +28,8 @@ Emit = Callable[[VantageFacts | Observation], None]
 
 async def run(plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
     """Run every task of the plan and emit the facts of the place, then each observation as it is finished.
+
+    What failed as it may under load is tried again alone at the end, where the plan says so; its observation has both.
 
     Returns the facts with `finished` and `complete`. When cancelled, the observations in progress are emitted with what
     was seen of them so far.
@@ -36,15 +39,42 @@ async def run(plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
     emit(facts)
     everything = asyncio.Semaphore(plan.limits.concurrency)
     ends = asyncio.get_running_loop().time() + plan.limits.run_deadline_s
-    async with Dialer(plan, facts, secrets) as dialer, asyncio.TaskGroup() as group:
+    held: dict[str, Observation] = {}
 
-        async def one(task: Task) -> None:
-            async with everything:
-                await _observe(task, plan, dialer, secrets, emit, ends=ends)
+    def take(seen: Observation) -> None:
+        if plan.pace.alone_s and doubt.may_be_load(seen):
+            held[seen.task] = seen
+        else:
+            emit(seen)
 
-        for task in plan.tasks:
-            group.create_task(one(task))
+    async def one(task: Task) -> None:
+        await asyncio.sleep(pacing.moment(plan.pace.spread_s, plan.vantage, task.key))
+        async with everything:
+            await _observe(task, plan, dialer, secrets, take, ends=ends)
+
+    try:
+        async with Dialer(plan, facts, secrets) as dialer, asyncio.TaskGroup() as group:
+            for task in plan.tasks:
+                group.create_task(one(task))
+        if held:
+            await asyncio.sleep(pacing.moment(plan.pace.alone_s, plan.vantage))
+            async with Dialer(plan, facts, secrets) as dialer:  # names are looked up again, too
+                for task in [task for task in plan.tasks if task.key in held][:_MOST_ALONE]:
+                    again = await _alone(task, plan, dialer, secrets, ends=ends)
+                    emit(size.bounded(msgspec.structs.replace(held.pop(task.key), alone=again)))
+    finally:
+        for seen in held.values():
+            emit(seen)
     return msgspec.structs.replace(facts, finished=utc_now(), complete=True)
+
+
+async def _alone(task: Task, plan: VantagePlan, dialer: Dialer, secrets: Secrets, *, ends: float) -> Repeat:
+    """The task once more, by itself."""
+    seen: list[Observation] = []
+    await _observe(task, plan, dialer, secrets, seen.append, ends=ends)
+    return Repeat(
+        started=seen[0].started, duration_ms=seen[0].duration_ms, hops=seen[0].hops, finished=seen[0].finished
+    )
 
 
 def _raise_open_files() -> None:
@@ -63,7 +93,15 @@ def _facts(plan: VantagePlan) -> VantageFacts:
     return msgspec.structs.replace(facts, notices=(*facts.notices, *notices))
 
 
-async def _observe(task: Task, plan: VantagePlan, dialer: Dialer, secrets: Secrets, emit: Emit, *, ends: float) -> None:
+async def _observe(
+    task: Task,
+    plan: VantagePlan,
+    dialer: Dialer,
+    secrets: Secrets,
+    emit: Callable[[Observation], None],
+    *,
+    ends: float,
+) -> None:
     """One task, within its deadline and the run's; always emits exactly one observation."""
     loop = asyncio.get_running_loop()
     deadline = max(0.0, min(plan.limits.check_deadline_s, ends - loop.time()))
@@ -71,7 +109,8 @@ async def _observe(task: Task, plan: VantagePlan, dialer: Dialer, secrets: Secre
     trail = Trail()
     finished, deadline_hit, tool_error = False, False, None
     try:
-        async with asyncio.timeout(deadline):
+        async with asyncio.timeout(deadline) as bound:
+            pacing.PATIENCE.set(lambda wait: bound.reschedule(min((bound.when() or ends) + wait, ends)))
             await PROBES[task.probe](
                 task, dialer, trail, {name: secrets[name] for name in task.secrets if name in secrets}
             )

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from preflight import plan as plans
 from preflight.cli import beside, load
 from preflight.cli.cluster_options import Options
 from preflight.cli.conduct import Circumstances, conducted
@@ -136,7 +137,7 @@ async def observe_inside(
         namespace=options.namespace,
         kinds=tuple(dict.fromkeys(place.kind for place in places)),
         start_s=options.start_s,
-        run_s=env.limits.run_deadline_s,
+        run_s=plans.deadline_s(plan, env),
         pull_secrets=options.pull_secrets,
     )
     patience = Patience(start=options.start_s)

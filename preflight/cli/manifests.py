@@ -83,7 +83,7 @@ def _sheet(catalogue: Catalogue, env: Environment, chosen: options.Selection, as
     plan = load.plan(catalogue, env, msgspec.structs.replace(chosen, vantage=",".join(kinds)), inside)
     parts = {place.kind: plans.vantage_plan(plan, env, place.vantage, run_id=run_id) for place in places}
     stay = Stay(
-        run_id=run_id, namespace=asked.namespace, run_s=env.limits.run_deadline_s, pull_secrets=asked.pull_secrets
+        run_id=run_id, namespace=asked.namespace, run_s=plans.deadline_s(plan, env), pull_secrets=asked.pull_secrets
     )
     return sheets.Sheet(
         terms=terms(stay, datetime.now(UTC)),

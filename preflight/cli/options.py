@@ -18,6 +18,7 @@ _LIMITS: Final = {
     "connect_cap": "limits.connect_cap_s",
     "check_deadline": "limits.check_deadline_s",
     "deadline": "limits.run_deadline_s",
+    "connects": "limits.connects_per_s",
 }
 
 
@@ -101,6 +102,13 @@ def limits(command: Command) -> Command:
 
     seconds = click.FloatRange(min=0, min_open=True)
     for option in (
+        click.option(
+            "--connects-per-s",
+            "connects",
+            metavar="N",
+            type=click.FloatRange(min=1),
+            help="New connections to one destination, from all places in the cluster.",
+        ),
         click.option("--deadline", metavar="SECONDS", type=seconds, help="Bound of the whole run."),
         click.option("--check-deadline", metavar="SECONDS", type=seconds, help="Bound of one check."),
         click.option("--connect-cap", metavar="SECONDS", type=seconds, help="Bound of one connect."),

@@ -325,6 +325,7 @@ RULES: Final[dict[str, Rule]] = {
     "limits.answer_cap_s": _within(0.05, 300, "seconds"),
     "limits.check_deadline_s": _within(0.1, 600, "seconds"),
     "limits.run_deadline_s": _within(0.1, 3600, "seconds"),
+    "limits.connects_per_s": _within(1, 10_000, "new connections a second"),
     "mapping.nameservers": _mapped,
     **{f"credentials.{name}.env": _variable for name in _CREDENTIALS},
 }

@@ -165,6 +165,15 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     service: dict[str, str] = {}
 
 
+class Repeat(msgspec.Struct, frozen=True, kw_only=True):
+    """The same task once more, when the crowd of places was done with it and few others asked."""
+
+    started: str
+    duration_ms: float
+    hops: tuple[Hop, ...] = ()
+    finished: bool = False
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one task saw at one vantage."""
 
@@ -179,6 +188,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     finished: bool = False  # the probe came to its own end: nothing is missing that it would have brought
     deadline_hit: bool = False
     tool_error: str | None = None  # the tool broke: type and message, never a failed check
+    alone: Repeat | UnsetType = UNSET  # what failed as under load, and was tried again alone
 
 
 class ResolverFacts(msgspec.Struct, frozen=True, kw_only=True):

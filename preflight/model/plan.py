@@ -99,6 +99,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     answer_cap_s: float = 10.0  # one HTTP answer
     check_deadline_s: float = 30.0  # one check, with everything it does
     run_deadline_s: float = 300.0  # the whole run
+    connects_per_s: float = 50.0  # new connections a second to one address and port, from all places in the cluster
 
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +118,16 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
     from_environment: bool = True  # HTTPS_PROXY, HTTP_PROXY, NO_PROXY of the vantage apply where nothing is set here
 
 
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """One place's share of what all places in the cluster may do to one destination; as it is here, no bound at all."""
+
+    connects_per_s: float = 0.0  # new connections to one address and port; 0: as many as there are
+    burst: int = 1  # of them at once
+    spread_s: float = 0.0  # the checks begin within that time, each at a moment of its own
+    places: int = 0  # that ask at once
+    alone_s: float = 0.0  # what failed as under load is tried again, alone, within that time; 0: it is not
+
+
 class VantagePlan(msgspec.Struct, frozen=True, kw_only=True):
     """What one vantage is handed: the agent's whole input, besides the values of secrets."""
 
@@ -125,6 +136,7 @@ class VantagePlan(msgspec.Struct, frozen=True, kw_only=True):
     vantage: VantageName
     tasks: tuple[Task, ...]
     limits: Limits = Limits()
+    pace: Pace = Pace()
     mapping: Mapping = Mapping()
     proxy: Proxy = Proxy()
     no_proxy_as: str = "go"  # whose NO_PROXY semantics decide: "go" for node and pod, "python" or "curl" elsewhere

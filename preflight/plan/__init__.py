@@ -2,5 +2,6 @@
 
 from preflight.plan.build import build
 from preflight.plan.hand_out import vantage_plan
+from preflight.plan.pacing import deadline_s
 
-__all__ = ["build", "vantage_plan"]
+__all__ = ["build", "deadline_s", "vantage_plan"]

@@ -3,6 +3,7 @@
 from preflight.model.environment import Environment
 from preflight.model.plan import Mapping, Plan, Proxy, VantagePlan
 from preflight.model.vocabulary import VantageKind, vantage_kind
+from preflight.plan import pacing
 
 
 def vantage_plan(
@@ -16,7 +17,8 @@ def vantage_plan(
         run_id=run_id,
         vantage=vantage,
         tasks=tuple(task for task in plan.tasks if task.key in keys),
-        limits=env.limits,
+        limits=pacing.limits(plan, env, vantage),
+        pace=pacing.pace(plan, env, vantage),
         mapping=detour,
         proxy=_proxy(env, kind, detour),
         # containerd, kubelet and the cluster's own programs are Go; what people run at a workstation is mostly Python.

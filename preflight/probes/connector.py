@@ -11,10 +11,11 @@ import msgspec
 from msgspec import UNSET
 
 from preflight.model.observation import Connection, TlsFacts
-from preflight.model.plan import Limits
+from preflight.model.plan import Limits, Pace
 from preflight.probes import certificates, served_time, tcp, tls
 from preflight.probes.attempts import Cap, twice
 from preflight.probes.clock import Clock
+from preflight.probes.pacing import Pacer
 from preflight.probes.streams import ByteStream
 from preflight.probes.tcp import CLAMPED_MSS
 from preflight.probes.trust import Judge
@@ -47,9 +48,10 @@ class Link(msgspec.Struct, kw_only=True):
 class Connector:
     """The sockets of one vantage, within its limits."""
 
-    def __init__(self, limits: Limits, connect_to: dict[str, str]) -> None:
+    def __init__(self, limits: Limits, connect_to: dict[str, str], pace: Pace | None = None) -> None:
         self.limits = limits
         self.connect_to = connect_to
+        self.pacer = Pacer(pace or Pace())
         self._slots = asyncio.Semaphore(max(64, limits.concurrency))
 
     async def connect(
@@ -77,6 +79,7 @@ class Connector:
         return await fan.whole(address, attempt, Cap.after(self.limits.connect_cap_s), CLAMPED_MSS)
 
     async def _within_limits(self, fan: "_Fan", place: int, address: str) -> Link | None:
+        await self.pacer.turn(address, fan.port)
         async with self._slots:
             return await fan.address(place, address)
 
@@ -87,7 +90,8 @@ class _Fan:
     def __init__(self, connector: Connector, port: int, wish: TlsWish | None, clock: Clock, report: Report) -> None:
         self._limits = connector.limits
         self._connect_to = connector.connect_to
-        self._port = port
+        self._pacer = connector.pacer
+        self.port = port
         self._wish = wish
         self._clock = clock
         self._report = report
@@ -149,8 +153,10 @@ class _Fan:
         )
 
     async def _tcp(self, address: str, number: int, cap: Cap, mss: int | None = None) -> Link:
+        if number > 1:
+            self._pacer.spend(address, self.port)  # its cap is running
         facts, stream = await tcp.connect(
-            address, self._port, cap, self._clock, connect_to=self._connect_to, mss=mss, attempt=number
+            address, self.port, cap, self._clock, connect_to=self._connect_to, mss=mss, attempt=number
         )
         return self._own(Link(connection=Connection(address=address, tcp=facts), stream=stream))
 
@@ -170,7 +176,8 @@ class _Fan:
         if facts is UNSET or facts.result != "unverified" or facts.chain or self._wish is None:
             return
         cap = Cap.after(self._limits.connect_cap_s)
-        _, stream = await tcp.connect(address, self._port, cap, self._clock, connect_to=self._connect_to)
+        self._pacer.spend(address, self.port)
+        _, stream = await tcp.connect(address, self.port, cap, self._clock, connect_to=self._connect_to)
         if stream is None:
             return
         chain = certificates.read(await tls.read_chain(stream, self._wish.server_name, self._wish.judge.alpn, cap))
@@ -184,7 +191,8 @@ class _Fan:
         if facts is UNSET or self._wish is None or not served_time.is_wanted(facts):
             return
         cap = Cap.after(self._limits.connect_cap_s)
-        _, stream = await tcp.connect(address, self._port, cap, self._clock, connect_to=self._connect_to)
+        self._pacer.spend(address, self.port)
+        _, stream = await tcp.connect(address, self.port, cap, self._clock, connect_to=self._connect_to)
         if stream is None:
             return
         told = await served_time.ask(stream, self._wish.judge.timeless(), self._wish.server_name, cap)

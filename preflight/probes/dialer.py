@@ -45,7 +45,7 @@ class Dialer:
             judges=Judges(plan),
             redactor=Redactor(secrets, self._proxies.logins()),
             resolvers=Resolvers(plan, facts, hosts_file=hosts_file),
-            connector=Connector(plan.limits, plan.mapping.connect_to),
+            connector=Connector(plan.limits, plan.mapping.connect_to, plan.pace),
         )
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(plan.limits.per_host))
 

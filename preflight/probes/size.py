@@ -22,12 +22,14 @@ def bounded(observation: Observation) -> Observation:
     """The observation; without its bulk when it is too large; without hops, as our own failure, when it still is."""
     if _size(observation) <= MAX_OBSERVATION:
         return observation
-    slim = replace(observation, hops=tuple(map(_slim, observation.hops)))
+    alone = observation.alone
+    alone = UNSET if alone is UNSET else replace(alone, hops=tuple(map(_slim, alone.hops)))
+    slim = replace(observation, hops=tuple(map(_slim, observation.hops)), alone=alone)
     size = _size(slim)
     if size <= MAX_OBSERVATION:
         return slim
     why = f"what was seen takes {size:,} bytes, more than {MAX_OBSERVATION:,}"
-    return replace(observation, hops=(), tool_error=observation.tool_error or why)
+    return replace(observation, hops=(), alone=UNSET, tool_error=observation.tool_error or why)
 
 
 def _size(observation: Observation) -> int:
