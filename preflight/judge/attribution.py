@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from preflight.judge import suspects
+from preflight.judge import load, suspects
 from preflight.judge.scene import listed
 from preflight.model.environment import NetworkModel
 from preflight.model.run import Candidate
@@ -87,6 +87,8 @@ def pattern(view: View) -> Pattern:
 
 def clue(view: View) -> str:
     """What the comparison shows, in one sentence; "" when there is nothing to compare."""
+    if view.cause in load.OF_LOAD:  # a matter of how many asked, not of rules
+        return f"The same worked at that time from {listed(view.working, most=_NAMED)}." if view.working else ""
     found = pattern(view)
     if found in (Pattern.EVERYWHERE, Pattern.ONE_PLACE):
         return f"The same from {listed(view.failing, most=_NAMED)}." if len(view.failing) > 1 else ""

@@ -40,12 +40,16 @@ _LIKELY = {
     "http.reset": "the service's own log: did the request arrive?",
     "storage.denied-by-network": "the account's networkRuleSet (az storage account show)",
     "path.firewall-resolved-public": "what the firewall's DNS answers for the name",
+    "check.load-induced": "the same run with fewer places at once (--pool), or with a lower limits.connects_per_s",
     "registry.no-challenge": "what publicNetworkAccess of the registry is, and whose the address is",
 }
 
 
-# What only the objects of the cluster say: nothing was seen to fail.
-_POSSIBLE = {policies.MAY_DENY: "the same checks from beside the real pods (--pod-as), under the same policies"}
+# What only a pattern, or only the objects of the cluster, speak for: nothing was seen to fail for good.
+_POSSIBLE = {
+    policies.MAY_DENY: "the same checks from beside the real pods (--pod-as), under the same policies",
+    "snat.exhaustion-suspected": "metrics at that time: failed SNAT connections, dropped packets, port utilization",
+}
 
 
 def find(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple[Finding, ...]:

@@ -40,6 +40,7 @@ _BY_PLACES = {
     "http.stalled",
 }
 _BY_VANTAGE = {"clock.wrong", "dns.no-resolver", "dns.search-domain", "vantage.not-run", "vantage.incomplete"}
+_EACH = 5  # places that are told one by one; what more of them share is told once for each kind
 _OF_PROBES = ("pull.", "pod.")
 _OF_CLUSTER = {
     "kube.no-usable-node",
@@ -60,6 +61,8 @@ _ALONE = {
     "check.interrupted",
     "preflight.internal",
     "path.firewall-resolved-public",
+    "check.load-induced",
+    "snat.exhaustion-suspected",
 }
 
 
@@ -98,9 +101,10 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 def groups(cases: list[Case], verdicts: tuple[Verdict, ...]) -> list[Group]:
     """Heaviest first: failures, then what could not be told, then warnings; then by how much they explain."""
-    places: dict[tuple[str, str], set[str]] = {}
+    places: dict[tuple[str, str | None], set[str]] = {}
     for case in cases:
-        places.setdefault((case.cause, case.host), set()).add(case.vantage)
+        for host in (case.host, None):  # None: wherever
+            places.setdefault((case.cause, host), set()).add(case.vantage)
     collected: dict[Hashable, list[Case]] = {}
     for case in cases:
         collected.setdefault(_key(case, places), []).append(case)
@@ -117,7 +121,7 @@ def _group(members: tuple[Case, ...], verdicts: tuple[Verdict, ...]) -> Group:
     return Group(cases=members, checks=explained)
 
 
-def _key(case: Case, places: dict[tuple[str, str], set[str]]) -> Hashable:
+def _key(case: Case, places: dict[tuple[str, str | None], set[str]]) -> Hashable:
     """What would be changed at once."""
     cause = case.cause
     if cause in _BY_SERVERS:
@@ -129,7 +133,7 @@ def _key(case: Case, places: dict[tuple[str, str], set[str]]) -> Hashable:
     if cause in _BY_PLACES:
         return cause, frozenset(places[cause, case.host]), case.inside
     if cause in _BY_VANTAGE:
-        return cause, case.vantage
+        return cause, case.vantage if len(places[cause, None]) <= _EACH else case.vantage.partition("/")[0]
     if cause == "tls.intercepted":
         return cause, case.issuer
     if cause == "http.block-page" and case.device:

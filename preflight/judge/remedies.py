@@ -164,6 +164,8 @@ TITLES: dict[str, str] = {
     "vantage.not-run": "Make {who} available, or leave it out by choice",
     "vantage.incomplete": "Run again: {who} stopped before everything was observed",
     "check.deadline": "Run again with a longer deadline: {hosts} took too long from {who}",
+    "check.load-induced": "Find what gives way when many places ask {hosts} at once",
+    "snat.exhaustion-suspected": "Look whether outbound (SNAT) ports are used up on the way from {who} to {hosts}",
     "check.interrupted": "Run again: the run was interrupted",
     "preflight.internal": "Report a bug in preflight: it broke at {hosts}",
 }

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from preflight import __version__
 from preflight.judge import (
     clock,
@@ -11,6 +13,7 @@ from preflight.judge import (
     findings,
     headline,
     intercepted,
+    load,
     lossy,
     order,
     policies,
@@ -76,6 +79,7 @@ def _verdicts(evidence: Evidence, skews: Mapping[str, clock.Skew], tables: Table
     portals, inspectors = _portals(evidence), _inspectors(evidence, seen)
     losses = {vantage: lossy.loss(own) for vantage, own in _by_vantage(evidence).items()}
     verdicts: dict[str, Verdict] = {}
+    relieved: list[load.Relieved] = []
     for (vantage, task), checks in order.task_groups(evidence.plan).items():
         observation = seen.get((vantage, task))
         if observation is None:
@@ -90,8 +94,14 @@ def _verdicts(evidence: Evidence, skews: Mapping[str, clock.Skew], tables: Table
                 catch_all=portals.get(vantage, frozenset()),
                 inspectors=inspectors.get(vantage, frozenset()),
             )
-            verdicts |= judge_task(checks, scene, interrupted=evidence.interrupted, tables=tables)
-    return policies.reserved(evidence, verdicts)
+            first = judge_task(checks, scene, interrupted=evidence.interrupted, tables=tables)
+            if (again := load.alone(observation)) is not None:
+                alone = judge_task(checks, replace(scene, observation=again), interrupted=False, tables=tables)
+                told = load.settled(first, alone)
+                relieved += load.relieved(first, told, observation)
+                first = told
+            verdicts |= first
+    return policies.reserved(evidence, verdicts | load.suspected(verdicts, relieved))
 
 
 def _inspectors(evidence: Evidence, seen: Mapping[tuple[str, str], Observation]) -> dict[str, frozenset[str]]:

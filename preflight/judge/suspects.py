@@ -225,6 +225,23 @@ OTHERS: dict[str, tuple[Candidate, ...]] = {
             settle="drop counters of the devices on the way; mtr --tcp --port 443 to the destination",
         ),
     ),
+    "snat.exhaustion-suspected": (
+        Candidate(
+            what="outbound rule of the cluster's load balancer: ports allocated to each node",
+            because="each node has a fixed number, and a destination takes one for each connection",
+            settle="metric SNAT connection count of the load balancer, connection state Failed",
+        ),
+        Candidate(
+            what="NAT gateway of the subnet, or public addresses of Azure Firewall",
+            because="all nodes share their ports",
+            settle="SNAT connection count and dropped packets of the gateway; SNAT port utilization of the firewall",
+        ),
+        Candidate(
+            what="connection table or rate limit of a device on the way",
+            because="it drops new connections like used-up ports do",
+            settle="its session count and drop counters at that time",
+        ),
+    ),
     "tcp.reset": (
         Candidate(
             what="firewall or appliance that resets connections it does not allow",

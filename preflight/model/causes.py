@@ -61,6 +61,7 @@ _ALL = (
     # -- tcp
     _c("tcp.refused", NETWORK, "The connection is refused: something answered with a reset at once.", "Find what answers for the address: a firewall that rejects, or a service that does not listen."),
     _c("tcp.timeout", NETWORK, "Nothing answers the connection attempt; packets are dropped silently.", "Allow TCP to the address and port on the way, and check the way back.", ambiguous=True),
+    _c("snat.exhaustion-suspected", NETWORK, "Connects to several public destinations got no answer now and then, and came about alone: outbound (SNAT) ports may be used up.", "Compare the SNAT metrics of the load balancer, NAT gateway or firewall; give the way out more ports or addresses."),
     _c("tcp.lossy", NETWORK, "Connections come about only at the second try: packets are lost on the way.", "Find the device or link that loses packets: overload, exhausted SNAT ports, one dead path of several."),
     _c("tcp.reset", NETWORK, "The connection was reset while it was being made.", "Look for a device that resets connections on the way.", ambiguous=True),
     # -- proxy
@@ -194,6 +195,7 @@ _ALL = (
     _c("vantage.not-run", PLATFORM, "This vantage decides but could not run, so nothing is proven for it.", "Make the vantage available, or leave it out by choice with --vantage."),
     _c("vantage.incomplete", PLATFORM, "The vantage stopped before this check was finished.", "Run again; look at why the vantage stopped."),
     _c("check.deadline", PLATFORM, "The check's deadline passed before anything could be said.", "Run again with a longer deadline ([limits] in preflight.toml)."),
+    _c("check.load-induced", PLATFORM, "It failed while many places asked at once, and held when one of them tried again alone.", "Repeat with fewer places or a lower limits.connects_per_s, and find what gives way under load."),
     _c("check.interrupted", PLATFORM, "The run was interrupted before this check was finished.", "Run again."),
     _c("preflight.internal", PLATFORM, "preflight itself broke here; this says nothing about the network.", "Report it with the run file: this is our bug."),
 )  # fmt: skip

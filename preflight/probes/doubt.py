@@ -1,4 +1,4 @@
-"""Whether what was seen may be the doing of the crowd that asked at once: silence, resets, refusals for being many. Pure.
+"""Whether what was seen may be the doing of the crowd that asked at once: silence, resets, refusals of many. Pure.
 
 It is no verdict: a firewall that drops looks the same. What vanishes when it is tried alone was load.
 """
@@ -22,11 +22,7 @@ def _doubtful(hop: Hop) -> bool:
     through = hop.proxy.connections if hop.proxy is not UNSET else ()
     connect = hop.proxy.connect if hop.proxy is not UNSET else UNSET
     return (
-        _unreached(hop.connections)
-        or _unreached(through)
-        or _cut(hop.tls)
-        or _refused(hop.http)
-        or _refused(connect)
+        _unreached(hop.connections) or _unreached(through) or _cut(hop.tls) or _refused(hop.http) or _refused(connect)
     )
 
 

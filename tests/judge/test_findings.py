@@ -398,3 +398,14 @@ def test_a_finding_of_a_cluster_is_verified_in_the_same_places_of_the_cluster():
     seen = tuple(msgspec.structs.replace(one, place="node n, pool user1") for one in whole.vantages)
     (found,) = judge(msgspec.structs.replace(whole, vantages=seen)).findings
     assert found.verify == "preflight run --only a.b --kubeconfig FILE --vantage node --pool user1"
+
+
+def test_what_many_places_share_is_one_finding_and_of_few_each_has_its_own():
+    def found(number):
+        names = [f"node/p{at}" for at in range(number)]
+        facts = tuple(vantage(name, complete=False, error="it did not start") for name in names)
+        told = evidence(plan(*(check(at=name) for name in names)), facts=facts)
+        return [one for one in judge(told).findings if one.cause == "vantage.incomplete"]
+
+    assert [len(one.vantages) for one in found(5)] == [1] * 5
+    assert [len(one.vantages) for one in found(6)] == [6]
