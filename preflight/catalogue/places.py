@@ -35,6 +35,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity | None = None  # where an element weighs less than its requirement: replicas of a registry
     storage: StorageAccount | None = None
     dependency: Dependency | None = None
+    sources: tuple[str, ...] | None = None  # vantages that test it; None: all that the requirement names
 
 
 class Each(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +44,7 @@ class Each(msgspec.Struct, frozen=True, kw_only=True):
     adds: tuple[str, ...]
     items: Callable[[Environment], tuple[Item, ...]]
     none: str  # why the requirement is left out when the list is empty
+    found: bool = False  # its elements come from a look at the cluster, not from the environment
 
 
 Value = str | Absent
@@ -193,6 +195,12 @@ EACH: Final[dict[str, Each]] = {
         adds=("data.region",), items=_registry_data, none="neither registry.region nor environment.region is given"
     ),
     "packages": Each(adds=("package.host",), items=_packages, none="the cloud names no package hosts"),
+    "peers": Each(
+        adds=("peer.host",),
+        items=lambda _env: (),
+        none="pods of a run answer each other only where it starts them: give --kubeconfig",
+        found=True,
+    ),
     "dependency": Each(
         adds=("dependency.name", "dependency.url"), items=_dependencies, none="no [[dependency]] is given"
     ),

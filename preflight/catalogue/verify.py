@@ -26,6 +26,7 @@ ROLES: Final[dict[ProbeName, tuple[str, ...]]] = {
     ProbeName.WORKSPACE: ("origin", "query"),
     ProbeName.KUSTO: ("origin",),
     ProbeName.ENDPOINT: ("origin",),
+    ProbeName.PEERS: ("origin", "port"),
 }
 LINKS: Final = ("api_server.access", "registry.link", "storage.blob_link", "storage.table_link", "workspace.link")
 TRUSTS: Final = ("system", "cluster-ca")

@@ -14,14 +14,14 @@ import click
 import msgspec
 
 from preflight.cli import streams
+from preflight.failures import UsageFailure
 from preflight.model.plan import VantagePlan
 from preflight.vantages import agent as agents
+from preflight.vantages import answering
 
 
 @click.command()
-@click.option(
-    "--plan", "plan", type=click.File("rb"), required=True, metavar="FILE|-", help="A plan of one vantage, as JSON."
-)
+@click.option("--plan", "plan", type=click.File("rb"), metavar="FILE|-", help="A plan of one vantage, as JSON.")
 @click.option("--vantage", metavar="NAME", help="Speak as this vantage; one plan then serves every pod of a kind.")
 @click.option(
     "--summary",
@@ -30,7 +30,8 @@ from preflight.vantages import agent as agents
     metavar="FILE",
     help="Leave a small summary there at the end: a pod's termination message.",
 )
-def agent(plan: BinaryIO, vantage: str | None, summary_out: Path | None) -> None:
+@click.option("--listen", metavar="PORTS", help="Instead of a plan: answer probes of other pods on these ports.")
+def agent(plan: BinaryIO | None, vantage: str | None, summary_out: Path | None, listen: str | None) -> None:
     """Run a plan here and print JSON lines.
 
     Used inside pods. The plan comes as a file, secrets as environment variables
@@ -38,9 +39,25 @@ def agent(plan: BinaryIO, vantage: str | None, summary_out: Path | None) -> None
     happens, and a closing line counts them. The exit code is 0 even when checks
     fail: judging happens where the lines are read.
     """
+    if (plan is None) == (listen is None):
+        raise UsageFailure("agent: give --plan FILE, or --listen PORTS")
+    if listen is not None:
+        asyncio.run(_answer(answering.ports_of(listen)))
+        return
+    assert plan is not None
     text = plan.read(agents.MAX_PLAN + 1)
     part = agents.read_plan(text, "stdin" if plan.name in {"-", "<stdin>"} else plan.name)
     asyncio.run(_speak(msgspec.structs.replace(part, vantage=vantage or part.vantage), summary_out))
+
+
+async def _answer(ports: tuple[int, ...]) -> None:
+    """Until a signal: whoever started it deletes it when the run is over."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(answering.answer(ports))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def _speak(part: VantagePlan, summary_out: Path | None) -> None:

@@ -17,7 +17,8 @@ from preflight.failures import ClusterFailure, UsageFailure
 from preflight.kube import objects, pools, rights
 from preflight.kube import scout as scouting
 from preflight.kube.client import Access, connect
-from preflight.kube.operation import Stay, operations
+from preflight.kube.operation import Operation, Stay, operations
+from preflight.kube.pairs import Pairs, pairs
 from preflight.kube.pools import Placement, Wish
 from preflight.kube.standing import Asked
 from preflight.model.catalogue import Catalogue
@@ -29,7 +30,9 @@ from preflight.model.secret import Secrets
 from preflight.model.vocabulary import VantageKind
 from preflight.session import new_run_id
 from preflight.vantages.base import Vantage
-from preflight.vantages.cluster import ClusterVantage, Patience
+from preflight.vantages.cluster import ClusterVantage
+from preflight.vantages.peers import Peers
+from preflight.vantages.starting import Patience
 from preflight.vantages.workstation import workstation
 
 INSIDE: Final = (VantageKind.NODE, VantageKind.POD)
@@ -44,10 +47,16 @@ class Scouted(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...] = ()
 
     @property
+    def pairs(self) -> Pairs:
+        """Which pods ask which."""
+        return pairs(self.placement.places)
+
+    @property
     def inside(self) -> load.Inside:
         """For planning."""
         names = tuple(place.vantage for place in self.placement.places)
-        return load.Inside(names=names, unavailable={**self.unavailable, **self.placement.gaps}, facts=self.facts)
+        gaps = {**self.unavailable, **self.placement.gaps}
+        return load.Inside(names=names, unavailable=gaps, facts=self.facts, peers=self.pairs.sources)
 
 
 class Trip(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +65,14 @@ class Trip(msgspec.Struct, frozen=True, kw_only=True):
     options: Options
     placement: Placement
     images: tuple[str, ...]
+    pairs: Pairs = Pairs()
     notices: tuple[str, ...] = ()
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether pods of one node meet the network of another."""
+        totals = {place.pool: place.total for place in self.placement.places}
+        return len(totals) > 1 or sum(totals.values()) > 1
 
 
 def scout(options: Options, env: Environment, kinds: tuple[VantageKind, ...]) -> Scouted:
@@ -115,7 +131,9 @@ def observer(
     here: dict[str, Vantage] = {VantageKind.WORKSTATION.value: workstation}
     if scouted is None or not scouted.placement.places:
         return lambda journal: conducted(plan, env, here, secrets, how, kept=journal)
-    trip = Trip(options=options, placement=scouted.placement, images=images(options, env), notices=scouted.notices)
+    found = scouted.pairs
+    notices = (*scouted.notices, *((found.notice,) if found.notice else ()))
+    trip = Trip(options=options, placement=scouted.placement, images=images(options, env), pairs=found, notices=notices)
     run = msgspec.structs.replace(how, run_id=new_run_id())
     return lambda journal: observe_inside(plan, env, here, secrets, run, trip=trip, kept=journal)
 
@@ -142,11 +160,29 @@ async def observe_inside(
     )
     patience = Patience(start=options.start_s)
     async with connect(Access(kubeconfig=options.kubeconfig, context=options.context)) as client:
-        async with operations(client, stay, (place.namespace for place in places)) as running:
+        async with (
+            operations(client, stay, (place.namespace for place in places)) as running,
+            _answering(running, plan, trip, patience) as peers,
+        ):
             there = {
-                place.vantage: ClusterVantage(running[place.namespace], place, trip.images, patience)
+                place.vantage: ClusterVantage(
+                    running[place.namespace],
+                    place,
+                    trip.images,
+                    patience,
+                    peers=peers if place.kind is VantageKind.POD else None,
+                )
                 for place in places
             }
             evidence = await conducted(plan, env, {**here, **there}, secrets, how, kept=kept)
         left = tuple(dict.fromkeys(one.leftovers for one in running.values() if one.leftovers))
     return msgspec.structs.replace(evidence, notices=(*evidence.notices, *trip.notices, *left))
+
+
+def _answering(running: Mapping[str, Operation], plan: Plan, trip: Trip, patience: Patience) -> Peers:
+    """The pods that answer others; the first node that is probed also tells which source it sees of pods."""
+    peers = Peers(running, plan, trip.pairs.answering, trip.images, patience)
+    nodes = [place for place in trip.placement.places if place.kind is VantageKind.NODE]
+    if nodes and trip.elsewhere:
+        peers.watched_from(nodes[0])
+    return peers

@@ -40,6 +40,7 @@ class Inside(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     unavailable: dict[str, tuple[str | None, str]] = {}
     facts: ClusterFacts | None = None
+    peers: dict[str, tuple[str, ...]] = {}  # pods that answer others -> vantages that ask them
 
 
 def everything(
@@ -121,6 +122,7 @@ def plan(catalogue: Catalogue, env: Environment, chosen: Selection, inside: Insi
         skip=chosen.skip,
         stand_in=stand_in(chosen.stand_in),
         cluster=inside.facts if inside is not None else None,
+        peers=inside.peers if inside is not None else {},
     )
 
 

@@ -8,11 +8,12 @@ from preflight.judge.answers import Kind, by_server
 from preflight.judge.blockpages import device_in
 from preflight.judge.intercepted import device_of, issuer_of
 from preflight.judge.scene import host_of, is_literal, number, port_of
+from preflight.judge.services import peers
 from preflight.model.causes import CAUSES
 from preflight.model.observation import DnsFacts, Hop, Observation, VantageFacts
 from preflight.model.plan import Check
 from preflight.model.run import Evidence, Verdict
-from preflight.model.vocabulary import Phase, Severity, Status
+from preflight.model.vocabulary import Phase, ProbeName, Severity, Status
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,11 +36,14 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     egress: str = ""  # the source address that the service says it saw
     api_server: bool = False
     breaks: str = ""
+    peer: str = ""  # "pod/user1": the pod that was asked, for connections between pods
+    ports: tuple[int, ...] = ()  # where several are one check: those that fail
+    blamed: str = ""  # the place that the trouble is at, where that is not the one that saw it
 
     @property
     def vantage(self) -> str:
-        """Where it was seen."""
-        return self.verdict.vantage
+        """Where it was seen, or what it is about."""
+        return self.blamed or self.verdict.vantage
 
     @property
     def inside(self) -> bool:
@@ -104,7 +108,17 @@ def _case(
         api_server=check is not None and check.expect.trust == "cluster-ca",
         breaks=check.breaks if check is not None else "",
     )
-    return case if hop is None else _with_hop(case, hop, check, facts.get(verdict.vantage))
+    if hop is None or observation is None:
+        return case
+    case = _with_hop(case, hop, check, facts.get(verdict.vantage))
+    return _with_peer(case, hop, observation) if observation.probe is ProbeName.PEERS else case
+
+
+def _with_peer(case: Case, hop: Hop, observation: Observation) -> Case:
+    """Both ends; a pod that does not run is its own pool's trouble, whoever wanted to ask it."""
+    peer = peers.place(hop)
+    blamed = peer if hop.service.get("trouble") else ""
+    return msgspec.structs.replace(case, peer=peer, ports=peers.failing(observation), blamed=blamed)
 
 
 def _hop(verdict: Verdict, observation: Observation | None) -> Hop | None:

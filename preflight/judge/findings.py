@@ -5,22 +5,22 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 
 import msgspec
-from msgspec import UNSET
 
-from preflight.judge import attribution, policies, queries, remedies
-from preflight.judge.attribution import View
+from preflight.judge import attribution, policies, queries, remedies, viewing
 from preflight.judge.cases import Case, cases
 from preflight.judge.grouping import Group, groups
+from preflight.judge.pattern import View
 from preflight.judge.scene import listed
+from preflight.judge.standing import standing
 from preflight.model.causes import CAUSES
-from preflight.model.environment import NetworkModel
 from preflight.model.run import Candidate, Evidence, Finding, Query, Verdict
-from preflight.model.vocabulary import Confidence, Owner, Phase, Status, VantageKind, vantage_kind
+from preflight.model.vocabulary import Confidence, Owner, VantageKind, vantage_kind
 
 _MOST_LINES = 8
 
 # What the evidence itself proves needs no more; these say what somebody else would have to confirm.
 _LIKELY = {
+    "peers.other-answer": "what was injected into the pods, and what stands between them",
     "dns.rebind-filtered": "the private address at the authoritative server, beside the resolver's answer",
     "dns.privatelink-public-answer": "what the zone's network links and the resolver's forwarders are",
     "dns.timeout": "the same query from the resolver's own network",
@@ -54,16 +54,17 @@ _POSSIBLE = {
 
 def find(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple[Finding, ...]:
     """All findings, heaviest first."""
-    found = groups(cases(evidence, verdicts), verdicts)
-    return tuple(_finding(str(number), group, evidence, verdicts) for number, group in enumerate(found, start=1))
+    found, stand = groups(cases(evidence, verdicts), verdicts), standing(evidence)
+    views = [(group, viewing.view(group, evidence, verdicts, stand)) for group in found]
+    return tuple(
+        _finding(str(number), group, view, evidence, verdicts) for number, (group, view) in enumerate(views, start=1)
+    )
 
 
-def _finding(number: str, group: Group, evidence: Evidence, verdicts: tuple[Verdict, ...]) -> Finding:
-    view = _view(group, evidence, verdicts)
+def _finding(number: str, group: Group, view: View, evidence: Evidence, verdicts: tuple[Verdict, ...]) -> Finding:
     cause = CAUSES[group.cause]
     sure = _confidence(group, view)
     title = remedies.title(group.cause, _words(group, view))
-    clue = attribution.clue(view)
     return Finding(
         id=number,
         cause=group.cause,
@@ -72,7 +73,7 @@ def _finding(number: str, group: Group, evidence: Evidence, verdicts: tuple[Verd
         status=group.status,
         title=title,
         change=_change(title, group, view),
-        why=(*_why(group), *([clue] if clue else [])),
+        why=(*_why(group), *viewing.side_by_side(group, view, evidence, verdicts)),
         contradicts=attribution.contradicts(view),
         confidence=sure,
         settle=_settle(group, view) if sure is not Confidence.PROVEN else "",
@@ -83,38 +84,6 @@ def _finding(number: str, group: Group, evidence: Evidence, verdicts: tuple[Verd
         targets=tuple(dict.fromkeys(case.verdict.target for case in group.cases if case.verdict.target)),
         vantages=group.vantages,
     )
-
-
-def _view(group: Group, evidence: Evidence, verdicts: tuple[Verdict, ...]) -> View:
-    """Where the same requirements on the same targets hold, comparison evidence included."""
-    mine = {(case.verdict.requirement, case.verdict.target) for case in group.cases}
-    failing = group.vantages
-    others = [v for v in verdicts if (v.requirement, v.target) in mine and v.vantage and v.vantage not in failing]
-    held = (Status.PASS, Status.WARN)
-    bad = {v.vantage for v in others if v.status not in held or v.cause == group.cause}
-    working = tuple(dict.fromkeys(v.vantage for v in others if v.vantage not in bad))
-    return View(
-        cause=group.cause,
-        failing=failing,
-        working=working,
-        inside=all(case.inside for case in group.cases),
-        api_server=any(case.api_server for case in group.cases),
-        proxied=_proxied(group, working, others, evidence),
-        policies=policies.titles(evidence, _phases(group)),
-        suspects=policies.suspects(evidence, failing, tuple(case.verdict.task or "" for case in group.cases)),
-        model=attribution.network_model(evidence.environment),
-        subnets=attribution.subnets(evidence.environment, failing),
-    )
-
-
-def _proxied(group: Group, working: tuple[str, ...], others: list[Verdict], evidence: Evidence) -> tuple[str, ...]:
-    """Places that work through a proxy, where the failing ones go directly."""
-    if any(case.proxy for case in group.cases):
-        return ()
-    tasks = {(v.vantage, v.task) for v in others if v.vantage in working}
-    seen = (o for o in evidence.observations if (o.vantage, o.task) in tasks)
-    through = {o.vantage for o in seen if any(hop.proxy is not UNSET for hop in o.hops)}
-    return tuple(vantage for vantage in working if vantage in through)
 
 
 def _confidence(group: Group, view: View) -> Confidence:
@@ -145,7 +114,7 @@ def _words(group: Group, view: View) -> remedies.Words:
     words = remedies.Words(
         who=of([_who(vantage, every, view) for vantage in group.vantages], "the places that need it"),
         hosts=of(_hosts(every), "the targets"),
-        ports=of([str(case.port) for case in every if case.port], "443"),
+        ports=of([str(port) for case in every for port in case.ports or (case.port,) if port], "443"),
         servers=of([server for case in every for server in case.servers], "the DNS server"),
         zone=of([case.zone for case in every], "the zone"),
         issuer=of([f"'{case.issuer}'" for case in every if case.issuer], "the inspecting authority"),
@@ -159,7 +128,9 @@ def _words(group: Group, view: View) -> remedies.Words:
 
 
 def _hosts(every: tuple[Case, ...]) -> list[str]:
-    """Hosts of a pattern that is to be opened as a whole are that pattern: single ones change."""
+    """Hosts of a pattern that is to be opened as a whole are that pattern: single ones change. Pods have both names."""
+    if any(case.peer for case in every):
+        return [f"{case.peer} ({case.host})" if case.addresses else case.peer for case in every]
     patterns = [pattern for case in every for pattern in case.opens]
     return [next((one for one in patterns if fnmatchcase(case.host, one)), case.host) for case in every]
 
@@ -169,14 +140,16 @@ def _who(vantage: str, every: tuple[Case, ...], view: View) -> str:
     egress = [case.egress for case in every if case.vantage == vantage and case.egress]
     if egress:
         return f"{vantage} (seen as {listed(egress, most=2)})"
+    if _hidden(vantage, view):
+        return f"{vantage} (behind its node, {view.seen_as[vantage]})" if vantage in view.seen_as else vantage
     sources = [source for case in every if case.vantage == vantage for source in case.sources]
-    return f"{vantage} ({listed(sources, most=2)})" if sources and not _hidden(vantage, view) else vantage
+    known = [*sources[:1], *([f"of {view.ranges[vantage]}"] if vantage in view.ranges else [])]
+    return f"{vantage} ({', '.join(known) if len(known) > 1 else listed(sources, most=2)})" if known else vantage
 
 
 def _hidden(vantage: str, view: View) -> bool:
-    """Pods of overlay and kubenet networks are seen by their node's address."""
-    translated = view.model in (NetworkModel.OVERLAY, NetworkModel.KUBENET)
-    return translated and vantage_kind(vantage) is VantageKind.POD
+    """Pods that leave behind their node's address; among themselves they keep their own."""
+    return bool(view.behind) and not view.between_pods and vantage_kind(vantage) is VantageKind.POD
 
 
 def _change(title: str, group: Group, view: View) -> str:
@@ -198,7 +171,10 @@ def _change(title: str, group: Group, view: View) -> str:
 
 
 def _destination(case: Case) -> str:
-    port = f" TCP {case.port}" if case.port else ""
+    ports = ", ".join(str(port) for port in case.ports or (case.port,) if port)
+    port = f" TCP {ports}" if ports else ""
+    if case.peer:
+        return f"{case.peer}{port}{f' ({listed(case.addresses)})' if case.addresses else ''}"
     addresses = f" ({listed(case.addresses)})" if case.addresses and case.addresses != (case.host,) else ""
     return f"{case.host}{port}{addresses}" if case.host else ""
 
@@ -220,13 +196,18 @@ def _queries(group: Group, view: View) -> tuple[Query, ...]:
         queries.Traffic(
             times=tuple(time for case in every for time in case.times),
             sent=tuple(dict.fromkeys(source for case in every for source in case.sent)),
-            sources=tuple(dict.fromkeys(source for case in every for source in case.sources)),
+            sources=tuple(dict.fromkeys(source for case in every for source in _logged(case, view))),
             destinations=tuple(dict.fromkeys(address for case in every for address in case.addresses)),
-            ports=tuple(case.port for case in every if case.port),
+            ports=tuple(port for case in every for port in case.ports or (case.port,) if port),
             names=tuple(dict.fromkeys(case.host for case in every)),
-            hidden=any(_hidden(vantage, view) for vantage in group.vantages),
+            hidden=any(_hidden(vantage, view) and vantage not in view.seen_as for vantage in group.vantages),
         )
     )
+
+
+def _logged(case: Case, view: View) -> tuple[str, ...]:
+    """The sources that a log shows."""
+    return (view.seen_as[case.vantage],) if case.vantage in view.seen_as else case.sources
 
 
 def _both(traffic: queries.Traffic) -> tuple[Query, ...]:
@@ -270,10 +251,4 @@ def _inside(group: Group, evidence: Evidence) -> str:
     pools = " ".join(
         f"--pool {shlex.quote(pool)}" for pool in dict.fromkeys(name[1] for name in names if len(name) > 1)
     )
-    return f"--kubeconfig FILE --vantage {kinds} {pools}{policies.option(_phases(group))}"
-
-
-def _phases(group: Group) -> tuple[Phase, ...]:
-    """Of what a reservation about network policies stands for; none for any other cause."""
-    ours = group.cause in policies.CAUSES_HERE
-    return tuple(dict.fromkeys(case.verdict.phase for case in group.cases)) if ours else ()
+    return f"--kubeconfig FILE --vantage {kinds} {pools}{policies.option(viewing.phases(group))}"

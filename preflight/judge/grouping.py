@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 import msgspec
 
+from preflight.judge import peering
 from preflight.judge.cases import Case
 from preflight.model.run import Verdict
 from preflight.model.vocabulary import Severity, Status
@@ -105,9 +106,11 @@ def groups(cases: list[Case], verdicts: tuple[Verdict, ...]) -> list[Group]:
     for case in cases:
         for host in (case.host, None):  # None: wherever
             places.setdefault((case.cause, host), set()).add(case.vantage)
+    pairs = peering.keys(cases, verdicts)
     collected: dict[Hashable, list[Case]] = {}
     for case in cases:
-        collected.setdefault(_key(case, places), []).append(case)
+        key = (case.cause, "pods", pairs[peering.pair_of(case)]) if _of_pods(case) else _key(case, places)
+        collected.setdefault(key, []).append(case)
     found = [_group(tuple(members), verdicts) for members in collected.values()]
     rank = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.WARN: 2}
     return sorted(
@@ -119,6 +122,10 @@ def _group(members: tuple[Case, ...], verdicts: tuple[Verdict, ...]) -> Group:
     ids = {case.verdict.check for case in members}
     explained = tuple(v.check for v in verdicts if v.check in ids or (v.decides and v.blocked_by in ids))
     return Group(cases=members, checks=explained)
+
+
+def _of_pods(case: Case) -> bool:
+    return bool(case.peer and not case.blamed)
 
 
 def _key(case: Case, places: dict[tuple[str, str | None], set[str]]) -> Hashable:
@@ -138,6 +145,6 @@ def _key(case: Case, places: dict[tuple[str, str | None], set[str]]) -> Hashable
         return cause, case.issuer
     if cause == "http.block-page" and case.device:
         return cause, case.device
-    if cause.startswith(_OF_PROBES) or cause in _OF_CLUSTER or cause in _ALONE:
+    if cause.startswith(_OF_PROBES) or cause == "peers.no-listener" or cause in _OF_CLUSTER or cause in _ALONE:
         return cause
     return cause, case.host

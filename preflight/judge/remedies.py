@@ -158,6 +158,8 @@ TITLES: dict[str, str] = {
     "kube.namespace-gone": "Create the namespace for the probes of {who}, or choose another",
     "policy.probe-differs": "Test under {policies}: let the pod probes stand beside the real pods (--pod-as)",
     "policy.may-deny": "Check that {policies} allows the real pods TCP {ports} to {hosts}",
+    "peers.no-listener": "Look at why no pod answers at {who}",
+    "peers.other-answer": "Find what answers in place of {hosts} on TCP {ports}",
     "endpoint.wrong-address": "Point the record of {hosts} to the router's address",
     "endpoint.no-replicas": "Look at the model's pods behind {hosts}: none is ready",
     "endpoint.unavailable": "Look at the router and the model behind {hosts}",

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from preflight import __version__
 from preflight.judge import (
     clock,
+    compared,
     everywhere,
     exitcode,
     findings,
@@ -15,10 +16,12 @@ from preflight.judge import (
     intercepted,
     load,
     lossy,
+    nodes,
     order,
     policies,
 )
 from preflight.judge.scene import Scene, moment
+from preflight.judge.standing import standing
 from preflight.judge.verdicts import judge_task, untold
 from preflight.judge.walk import REAL, Tables
 from preflight.model.causes import CAUSES
@@ -140,7 +143,12 @@ def _notices(evidence: Evidence, skews: Mapping[str, clock.Skew]) -> tuple[str, 
         f"{vantage}: the clock is {skew.words} of what {len(skew.hosts)} services say (Date headers)"
         for vantage, skew in skews.items()
     )
-    return tuple(dict.fromkeys((*evidence.notices, *clocks)))
+    names = compared.split_names(evidence.observations)
+    return tuple(
+        dict.fromkeys(
+            (*evidence.notices, *clocks, *standing(evidence).notices, *names, *nodes.differences(evidence.plan))
+        )
+    )
 
 
 def _unseen(check: Check, facts: VantageFacts | None, evidence: Evidence) -> Verdict:

@@ -18,6 +18,36 @@ def named_policy(title: str) -> Candidate:
     )
 
 
+POD_FILTER = Candidate(
+    what="policy or sidecar in the pods' own way that filters by name (Cilium toFQDNs or SNI rules, mesh egress)",
+    because="pods are cut when the server name is sent and their nodes are not; only what pods alone pass can do that",
+    settle="kubectl get ciliumnetworkpolicy,serviceentry,sidecar -A; containers injected into the probe's pod",
+)
+FORWARDING = Candidate(
+    what="rules of the node for traffic that it forwards: host firewall, masquerading that misses, egress gateway",
+    because="pods cross them and the node's own traffic does not; behind the node, the network cannot tell them apart",
+    settle="iptables-save and nft list ruleset on the node (FORWARD); kubectl get ciliumegressgatewaypolicy",
+)
+CLUSTER_EGRESS = Candidate(
+    what="the cluster's way out: firewall behind its default route, NAT gateway or load balancer of its network",
+    because="nodes and pods fail alike while the workstation gets through, so the service is up",
+    settle="effective routes of the node subnets; the firewall's log for the nodes' addresses at that time",
+)
+PROVIDER = Candidate(
+    what="the service itself, or its own firewall: down, paused, moved, or closed to every network",
+    because="the cluster and the workstation, which share no way out, fail alike",
+    settle="the service's health in the portal and its own network rules",
+)
+STALE_NAME = Candidate(
+    what="the name: an address that is no longer, or never was, the service's",
+    because="all places ask for the same name, and an answer that is wrong is wrong for all",
+    settle="whether the address in the evidence is the service's",
+)
+CLUSTER_TRUST = Candidate(
+    what="trust store of nodes and images: an authority that the workstation has was not added to them",
+    because="the workstation trusts what it is shown and the cluster does not",
+    settle="issuer and fingerprint at both places in the evidence: the same certificate means that stores differ",
+)
 SINGLE_ADDRESSES = Candidate(
     what="rule that names single addresses instead of the subnet",
     because="pods and nodes share the subnet but not their addresses",
@@ -159,8 +189,34 @@ KUBELET_PORT = Candidate(
     because="only logs fail, and the watch, which the kubelet feeds itself, goes on",
     settle="TCP 10250 from the API server or the konnectivity server to the node",
 )
+PEER_POLICY = Candidate(
+    what="NetworkPolicy (Cilium, Calico, Azure) at either end: egress of the pods that ask, ingress of those asked",
+    because="policies select by namespace, label and port, and apply between pods of one cluster",
+    settle="kubectl get networkpolicy,ciliumnetworkpolicy -A; the same run in a namespace without policies",
+)
+PEER_NSG = Candidate(
+    what="NSG on the subnet of one of the two pools that does not allow the pods' ranges",
+    because="traffic between pods of different nodes crosses the subnets with the pods' own addresses",
+    settle="effective NSG rules of both pools' subnets, for both pod addresses and the port",
+)
+PEER_ROUTES = Candidate(
+    what="route table of one of the two subnets: without the cluster's routes the pods of other nodes are not found",
+    because="kubenet reaches pods of other nodes by one route for each node, in a table that the subnet must have",
+    settle="az network route-table route list for both subnets: a route for each node's pod range",
+)
+PEER_FIREWALL = Candidate(
+    what="route that sends traffic between the two subnets through a firewall, which has no rule for it",
+    because="0.0.0.0/0 does not, but a route for the virtual network's own range does",
+    settle="effective routes of both pools; the firewall's network rule log for both pod addresses",
+)
+MESH = Candidate(
+    what="service mesh (sidecar or node proxy) or device that accepts connections in place of the pod",
+    because="the connection is accepted, and what answers is not the pod that was asked",
+    settle="containers that were injected into the probe's pod; mutual TLS mode of the mesh for the namespace",
+)
 OTHERS: dict[str, tuple[Candidate, ...]] = {
     "kube.log-channel-broken": (KONNECTIVITY, KUBELET_PORT),
+    "peers.other-answer": (MESH, PEER_POLICY),
     "tls.timeout": (
         Candidate(
             what="firewall that answers TCP itself and drops the handshake",

@@ -63,6 +63,8 @@ def slices(observation: Observation, checks: list[Check]) -> tuple[Slice, ...]:
 
 def applicable(hop: Hop, observation: Observation) -> tuple[Stage, ...]:
     """The stages that a hop has to have, whether or not it reached them."""
+    if observation.probe is ProbeName.PEERS:
+        return (Stage.TCP,)
     scheme = scheme_of(hop)
     with_http = scheme in ("http", "https") and observation.probe is not ProbeName.TCP
     if hop.reused:
@@ -95,6 +97,8 @@ def outcome(check: Check, part: Slice, scene: Scene, tables: Tables) -> Outcome 
     observation = scene.observation
     if part.hop is None:
         return tables.missing[observation.probe](check, part.role, observation) if observation.hops else None
+    if observation.probe is ProbeName.PEERS:
+        return services.peers.judge(part.hop, scene)
     judged = _STAGES[part.stage](_as_meant(check, part.hop), part.hop, scene)
     if judged is not None:
         return judged

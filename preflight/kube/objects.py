@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from preflight.kube.pools import Place
-from preflight.model.vocabulary import VantageKind
+from preflight.model.vocabulary import ADDRESS_VARIABLE, NODE_VARIABLE, VantageKind
 
 Json = dict[str, Any]
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -20,6 +20,8 @@ RUN: Final = "app.kubernetes.io/instance"
 TOOL: Final = "preflight"
 VANTAGE: Final = "preflight/vantage"
 EXPIRES: Final = "preflight/expires"
+ROLE: Final = "preflight/role"
+ANSWERS: Final = "answers"
 CONTAINER: Final = "probe"
 USER: Final = 65532  # of the image
 ANCHOR_TTL_S: Final = 60
@@ -129,6 +131,16 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     secret: str | None = None
     variables: tuple[str, ...] = ()  # keys of the secret
     attempt: int = 1
+    apart: bool = False  # rather on another node than the pod that answers in this pool
+
+
+class Answerer(msgspec.Struct, frozen=True, kw_only=True):
+    """One Job to be whose pod answers others on these ports until the run is over."""
+
+    place: Place
+    image: str
+    ports: tuple[int, ...]
+    attempt: int = 1
 
 
 def job_name(terms: Terms, place: Place, attempt: int = 1) -> str:
@@ -155,7 +167,7 @@ def job(terms: Terms, probe: Probe, *, owner: Json | None = None) -> Json:
             "ttlSecondsAfterFinished": JOB_TTL_S,
             "template": {
                 "metadata": {"labels": _worn(terms, probe.place), "annotations": marks},
-                "spec": _pod(terms, probe),
+                "spec": _probe_pod(terms, probe),
             },
         },
     }
@@ -167,9 +179,31 @@ def _worn(terms: Terms, place: Place) -> Json:
     return {**own, **place.labels, **{key: own[key] for key in OURS}}
 
 
-def _pod(terms: Terms, probe: Probe) -> Json:
-    on_node = probe.place.kind is VantageKind.NODE
-    terms_of_nodes = [{"matchExpressions": [msgspec.to_builtins(one) for one in probe.place.expressions]}]
+def answerer_job(terms: Terms, answerer: Answerer, *, owner: Json | None = None) -> Json:
+    """The Job of a pod that answers: no plan, no secret, nothing but its ports; ends when it is deleted."""
+    place = msgspec.structs.replace(answerer.place, vantage=f"answers/{answerer.place.vantage}")
+    pod = _pod(terms, answerer.place, _answering(answerer))
+    pod["containers"][0]["env"].append(_field(ADDRESS_VARIABLE, "status.podIP"))
+    meta = _meta(terms, job_name(terms, place, answerer.attempt), owner=owner)
+    meta["labels"] |= {ROLE: ANSWERS}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": meta,
+        "spec": {
+            "parallelism": 1,
+            "completions": 1,
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": terms.deadline_s,
+            "ttlSecondsAfterFinished": JOB_TTL_S,
+            "template": {"metadata": {"labels": _worn(terms, answerer.place) | {ROLE: ANSWERS}}, "spec": pod},
+        },
+    }
+
+
+def _pod(terms: Terms, place: Place, container: Json, volumes: Sequence[Json] = ()) -> Json:
+    on_node = place.kind is VantageKind.NODE
+    terms_of_nodes = [{"matchExpressions": [msgspec.to_builtins(one) for one in place.expressions]}]
     pod: Json = {
         "restartPolicy": "Never",
         "hostNetwork": on_node,
@@ -181,15 +215,29 @@ def _pod(terms: Terms, probe: Probe) -> Json:
         "affinity": {
             "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms_of_nodes}}
         },
-        "tolerations": [dict(one) for one in probe.place.tolerations],
-        "containers": [_container(probe)],
-        "volumes": [{"name": "plan", "configMap": {"name": probe.plan_map}}],
+        "tolerations": [dict(one) for one in place.tolerations],
+        "containers": [container],
     }
-    if probe.place.labels or probe.place.namespace:
+    if place.labels or place.namespace:
         # Services route only to pods that are ready. Nobody ever sets this condition, so this one never is.
         pod["readinessGates"] = [{"conditionType": NEVER_READY}]
+    if volumes:
+        pod["volumes"] = list(volumes)
     if terms.pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in terms.pull_secrets]
+    return pod
+
+
+def _probe_pod(terms: Terms, probe: Probe) -> Json:
+    pod = _pod(terms, probe.place, _container(probe), [{"name": "plan", "configMap": {"name": probe.plan_map}}])
+    if probe.apart:
+        term = {
+            "labelSelector": {"matchLabels": {RUN: terms.run_id, ROLE: ANSWERS}},
+            "topologyKey": "kubernetes.io/hostname",
+        }
+        pod["affinity"]["podAntiAffinity"] = {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]
+        }
     return pod
 
 
@@ -206,12 +254,37 @@ def _container(probe: Probe) -> Json:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "plan", "mountPath": _MOUNT, "readOnly": True}],
     }
+    container["env"] = [_field(NODE_VARIABLE, "spec.nodeName")]
     if probe.secret is not None:
-        container["env"] = [
+        container["env"] += [
             {"name": name, "valueFrom": {"secretKeyRef": {"name": probe.secret, "key": name}}}
             for name in probe.variables
         ]
     return container | _resources()
+
+
+def _answering(answerer: Answerer) -> Json:
+    """The startup probe comes from the kubelet of the same node, so it needs no way between nodes."""
+    return {
+        "name": CONTAINER,
+        "image": answerer.image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["agent", "--listen", ",".join(map(str, answerer.ports))],
+        "securityContext": _container_security(),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "env": [_field(NODE_VARIABLE, "spec.nodeName")],
+        "startupProbe": {
+            "tcpSocket": {"port": answerer.ports[0]},
+            "periodSeconds": 1,
+            "timeoutSeconds": 1,
+            "failureThreshold": 60,
+        },
+    } | _resources()
+
+
+def _field(name: str, path: str) -> Json:
+    """What only the cluster knows of a pod, as a variable."""
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 
 
 def _resources() -> Json:

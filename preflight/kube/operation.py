@@ -17,7 +17,7 @@ import msgspec
 from preflight.failures import ClusterFailure, Refused
 from preflight.kube import objects, sweep, watch
 from preflight.kube.client import Client, Gone
-from preflight.kube.objects import Probe, Terms
+from preflight.kube.objects import Answerer, Probe, Terms
 from preflight.model.vocabulary import VantageKind
 
 Json = dict[str, Any]
@@ -59,6 +59,13 @@ class Operation:
         owner = await self._owner()
         async with self._creating:
             return await self.client.create(self._path("Job"), objects.job(self.terms, probe, owner=owner))
+
+    async def start_answerer(self, answerer: Answerer) -> Json:
+        """Create the Job of a pod that answers others. Raises `ClusterFailure`."""
+        owner = await self._owner()
+        async with self._creating:
+            built = objects.answerer_job(self.terms, answerer, owner=owner)
+            return await self.client.create(self._path("Job"), built)
 
     async def stop(self, job: str) -> None:
         """Delete one Job and its pod: another image is tried. Raises `ClusterFailure`."""

@@ -1,5 +1,6 @@
 """What a probe's pod says of itself, as one state: waiting, pulling badly, running, ended, or in trouble. Pure."""
 
+import ipaddress
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -179,6 +180,17 @@ def refused(events: Sequence[Json]) -> Trouble | None:
 
 def _newest_last(events: Sequence[Json]) -> list[Json]:
     return sorted(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+
+
+def answering_at(pod: Json) -> str:
+    """The address of a pod whose container runs and has passed its startup probe; empty until then."""
+    status = _table(pod.get("status"))
+    container = next((one for one in _tables(status.get("containerStatuses")) if one.get("name") == CONTAINER), {})
+    running = _table(container.get("state")).get("running") is not None and container.get("started") is True
+    try:
+        return str(ipaddress.ip_address(str(status.get("podIP")))) if running else ""
+    except ValueError:
+        return ""
 
 
 def _table(value: object) -> Json:

@@ -187,6 +187,9 @@ _ALL = (
     # -- policy: network policies that tell the probe and the real pods apart
     _c("policy.probe-differs", PLATFORM, "Network policies select the real pods and not the probe, so what the probe reached proves nothing about them.", "Let the pod probes stand beside the real pods: --pod-as router, --pod-as model."),
     _c("policy.may-deny", PLATFORM, "A network policy that selects the real pods and not the probe does not obviously allow what the probe reached.", "Read the policy's egress rules, or let the pod probes stand beside the real pods: --pod-as router, --pod-as model."),
+    # -- peers
+    _c("peers.no-listener", PLATFORM, "The pod that should answer others did not start, so connections to its pool could not be tested.", "Read why it did not start, and run again."),
+    _c("peers.other-answer", NETWORK, "A connection between two pods is accepted by something that is not the pod that was asked.", "Find the service mesh, proxy or device between pods, and exempt these ports from it."),
     # -- endpoint
     _c("endpoint.wrong-address", DNS, "The endpoint domain resolves to another address than the router's.", "Correct the record: after a switch to an internal load balancer the old one stays behind."),
     _c("endpoint.no-replicas", APPLICATION, "The router answers, but no replica of the model is ready.", "Look at the model's pods; the network is fine."),

@@ -209,6 +209,7 @@ class VantageFacts(msgspec.Struct, frozen=True, kw_only=True):
     tool_version: str
     host: str = ""
     place: str = ""  # in a cluster: node, pool and image of the probe
+    node: str = ""  # in a cluster: the node, as the probe itself knows it
     platform: str = ""
     resolver: ResolverFacts
     proxies: dict[str, str] = {}  # "https_proxy" -> URL without credentials, "no_proxy" -> text

@@ -85,6 +85,11 @@ class Link(StrEnum):
     ANY = "any"
 
 
+# The downward API's word for where a pod stands and which address it has.
+NODE_VARIABLE = "PREFLIGHT_NODE"
+ADDRESS_VARIABLE = "PREFLIGHT_ADDRESS"
+
+
 class ProbeName(StrEnum):
     """What a task runs; `preflight.probes.services` holds the table to modules."""
 
@@ -98,6 +103,7 @@ class ProbeName(StrEnum):
     KUSTO = "kusto"
     KUBE_API = "kube_api"
     ENDPOINT = "endpoint"
+    PEERS = "peers"
 
 
 def vantage_kind(vantage: str) -> VantageKind:

@@ -1,7 +1,7 @@
 """From a requirement to what it means in this environment: concrete aims, or the reason why it does not apply. Pure."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -42,6 +42,7 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True):
     expect: Expect
     opens: tuple[str, ...] = ()
     precondition: str | None = None
+    sources: tuple[str, ...] | None = None  # vantages that test it; None: all of its kinds
 
 
 class Omission(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,13 +56,18 @@ class Omission(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
 
 
-def aims(requirement: Requirement, env: Environment) -> Iterator[Aim | Omission]:
-    """What becomes of one requirement, in the order of the environment's lists."""
+def aims(
+    requirement: Requirement, env: Environment, found_there: Mapping[str, tuple[Item, ...]] = {}
+) -> Iterator[Aim | Omission]:
+    """What becomes of one requirement, in the order of the environment's lists.
+
+    `found_there` holds the elements of lists that only a look at the cluster gives.
+    """
     if requirement.each is None:
         yield _aim(requirement, env, Item())
         return
     each = EACH[requirement.each]
-    items = each.items(env)
+    items = found_there.get(requirement.each, ()) if each.found else each.items(env)
     if not items:
         yield _omission(requirement, Item(), _first_refusal(requirement, env) or each.none)
         return
@@ -112,13 +118,14 @@ def _aim(requirement: Requirement, env: Environment, item: Item) -> Aim | Omissi
         severity=severity if all(answer.sure for answer in answers) else Severity.RECOMMENDED,
         decides=item.dependency.vantages or requirement.decides if item.dependency else requirement.decides,
         everywhere=item.dependency is not None and not item.dependency.vantages,
-        probe=ProbeName.TCP if target.scheme == "tcp" else requirement.probe,
+        probe=ProbeName.TCP if target.scheme == "tcp" and item.dependency else requirement.probe,
         target=target,
         params=_given({name: fill(text, env, item) for name, text in requirement.params.items()}),
         secrets=_secrets(requirement, env, target),
         expect=_expect(requirement, env, item, target),
         opens=tuple(_given({text: fill(text, env, item) for text in requirement.opens}).values()),
         precondition=_precondition(requirement, env),
+        sources=item.sources,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from preflight.catalogue.places import Item
 from preflight.model.catalogue import Catalogue, Requirement
 from preflight.model.cluster import ClusterFacts
 from preflight.model.environment import Environment
@@ -26,6 +27,7 @@ def build(
     skip: Sequence[str] = (),
     stand_in: Sequence[VantageKind] = (),
     cluster: ClusterFacts | None = None,
+    peers: Mapping[str, tuple[str, ...]] = {},
 ) -> Plan:
     """What is checked at the vantages that run, and what is not, and why.
 
@@ -40,6 +42,7 @@ def build(
         skip: globs of requirement ids that are left out.
         stand_in: kinds for which the workstation decides.
         cluster: what the cluster said of itself, when one was named.
+        peers: names of pods that answer others -> the vantages that ask them.
 
     Raises:
         UsageFailure: a glob matches nothing, nothing runs, or the workstation stands in without running.
@@ -47,7 +50,8 @@ def build(
     env = msgspec.structs.replace(env, cluster=cluster)
     places = where(vantages, left_out, unavailable, stand_in)
     selection = Selection(only=tuple(only), skip=tuple(skip))
-    outcomes = [outcome for requirement in catalogue.requirements for outcome in aims(requirement, env)]
+    found = {"peers": tuple(_peer(host, sources) for host, sources in peers.items())}
+    outcomes = [outcome for requirement in catalogue.requirements for outcome in aims(requirement, env, found)]
     known = [outcome.id for outcome in outcomes] + [requirement.id for requirement in catalogue.requirements]
     selection.check(known)
     kept, omitted = _kept(outcomes, selection, places)
@@ -63,6 +67,10 @@ def build(
         left_out=omitted,
         cluster=cluster,
     )
+
+
+def _peer(host: str, sources: tuple[str, ...]) -> Item:
+    return Item(name=host, values={"peer.host": host}, sources=sources)
 
 
 def _kept(
@@ -115,6 +123,8 @@ def _checks(kept: Sequence[Aim], keys: Sequence[str], places: Where) -> tuple[tu
     order = {requirement_id: number for number, requirement_id in enumerate(dict.fromkeys(aim.id for aim in kept))}
     for number, (aim, key) in enumerate(zip(kept, keys, strict=True)):
         for vantage, decides in places.runs(aim.decides, _informs(aim.requirement, places)):
+            if aim.sources is not None and vantage not in aim.sources:
+                continue
             runs[vantage].add(key)
             check = _check(aim, key, vantage, several=targets[aim.id] > 1, decides=decides)
             found.append((order[aim.id], ranks[vantage], number, check))

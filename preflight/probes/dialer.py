@@ -20,6 +20,7 @@ from preflight.probes.proxy import Proxies
 from preflight.probes.redact import Redactor
 from preflight.probes.request import Reply, Request
 from preflight.probes.resolvers import Resolvers
+from preflight.probes.talk import Said, talk
 from preflight.probes.trail import Trail
 from preflight.probes.trust import Judges
 from preflight.probes.way import Means, Way
@@ -75,6 +76,23 @@ class Dialer:
                 if link is not None:
                     link.close()
         return draft.freeze()
+
+    async def exchange(self, trail: Trail, role: str, target: Target, words: bytes, limit: int) -> Said | None:
+        """TCP, a line there and a line back, of `limit` bytes at most; None when nothing was connected to."""
+        with trail.hop(role, target.url) as draft:
+            async with self._hosts[target.host]:
+
+                def report(seen: tuple[Connection, ...]) -> None:
+                    draft.connections = seen
+
+                link = await self._means.connector.connect((target.host,), target.port, None, trail.clock, report)
+                if link is None or link.stream is None:
+                    return None
+                try:
+                    said = await talk(link.stream, words, limit, self._means.limits.connect_cap_s)
+                finally:
+                    link.close()
+        return msgspec.structs.replace(said, source=(link.connection.tcp.source or "").rpartition(":")[0].strip("[]"))
 
     async def fetch(self, trail: Trail, role: str, request: Request) -> Reply:
         """One request with its redirects; a stage that fails ends the hop, it is no exception.

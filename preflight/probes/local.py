@@ -12,6 +12,7 @@ import msgspec
 from preflight import __version__
 from preflight.model.observation import ResolverFacts, VantageFacts
 from preflight.model.plan import VantagePlan
+from preflight.model.vocabulary import NODE_VARIABLE
 from preflight.probes import proxy, resolv_conf, trust
 from preflight.probes.clock import utc_now
 from preflight.probes.redact import without_credentials
@@ -40,6 +41,7 @@ def look(
         vantage=plan.vantage,
         tool_version=__version__,
         host=socket.gethostname(),
+        node=environ.get(NODE_VARIABLE, ""),
         platform=f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}",
         resolver=resolver,
         proxies=proxies,

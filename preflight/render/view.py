@@ -55,6 +55,7 @@ SERVICES = {
     "telemetry": "Telemetry",
     "endpoint": "Endpoint domain",
     "router": "Router",
+    "peers": "Pod to pod",
 }
 
 

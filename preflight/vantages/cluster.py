@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from preflight.failures import ClusterFailure
-from preflight.kube import pods, pulls
+from preflight.kube import pods
 from preflight.kube.objects import Probe
 from preflight.kube.operation import Operation
 from preflight.kube.pools import Place
@@ -23,35 +23,29 @@ from preflight.vantages import summary
 from preflight.vantages.agent import secrets_to
 from preflight.vantages.base import Emit
 from preflight.vantages.listener import Listener
+from preflight.vantages.peers import Peers
+from preflight.vantages.starting import LOST, Failed, Patience, Start
 
 Json = dict[str, Any]
-LOST: Final = "kube.api-lost"
 CHANNEL: Final = "kube.log-channel-broken"
 # What another image may cure.
 _IMAGE: Final = ("pull.", "pod.wrong-architecture", "pod.agent-failed")
 
 
-class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a place waits for what; seconds."""
-
-    start: float = 330.0  # for a probe to start: longer than containerd waits for a registry
-    unschedulable: float = 30.0  # for the scheduler to find a node after all
-    again: float = 25.0  # for a second try of a pull that failed ambiguously: the kubelet waits 10 s
-    log: float = 5.0  # for the log when the pod has ended
-    farewell: float = 15.0  # beyond the run's deadline, for the closing line
-
-
-class _Failed(Exception):  # noqa: N818 - how one attempt ended
-    def __init__(self, cause: str, text: str) -> None:
-        self.cause, self.text = cause, text
-        super().__init__(text)
-
-
 class ClusterVantage:
     """Runs a plan at one place of the cluster, with the first of the images that can be pulled."""
 
-    def __init__(self, running: Operation, place: Place, images: tuple[str, ...], patience: Patience) -> None:
+    def __init__(
+        self,
+        running: Operation,
+        place: Place,
+        images: tuple[str, ...],
+        patience: Patience,
+        *,
+        peers: Peers | None = None,
+    ) -> None:
         self._running, self._place, self._images, self._patience = running, place, images, patience
+        self._peers = peers
 
     async def __call__(self, plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
         """Run the plan there; returns what is true of the place, or why nothing or not all was seen."""
@@ -59,10 +53,10 @@ class ClusterVantage:
         notices: list[str] = []
         facts = listener.facts("no image was given", "vantage.not-run")
         for attempt, image in enumerate(self._images, start=1):
-            one = _Attempt(self._running, self._place, plan, listener, self._patience)
+            one = _Attempt(self._running, self._place, plan, listener, self._patience, peers=self._peers)
             try:
                 facts = await one.run(image, secrets, attempt)
-            except _Failed as failed:
+            except Failed as failed:
                 facts = listener.facts(failed.text, failed.cause)
             except ClusterFailure as failure:
                 facts = listener.facts(failure.text, failure.cause)
@@ -82,20 +76,31 @@ class _Attempt:
     """One Job with one image, from its creation to its last word."""
 
     def __init__(
-        self, running: Operation, place: Place, plan: VantagePlan, listener: Listener, patience: Patience
+        self,
+        running: Operation,
+        place: Place,
+        plan: VantagePlan,
+        listener: Listener,
+        patience: Patience,
+        *,
+        peers: Peers | None,
     ) -> None:
         self._running, self._place, self._plan = running, place, plan
-        self._listener, self._patience = listener, patience
+        self._listener, self._patience, self._peers = listener, patience, peers
         self._board = running.board
         self._pod_ended = asyncio.Event()
         self._log_error = ""
-        self.job, self._uid, self.node = "", "", ""
+        self.job, self.node = "", ""
 
     async def run(self, image: str, secrets: Secrets, attempt: int) -> VantageFacts:
-        """Raises `_Failed` or `ClusterFailure`."""
+        """Raises `Failed` or `ClusterFailure`."""
         created = await self._running.start(await self._probe(image, secrets, attempt))
-        self.job, self._uid = created["metadata"]["name"], created["metadata"]["uid"]
-        pod = await self._started()
+        start = Start(self._running, created, self._patience)
+        self.job = start.job
+        try:
+            pod = await start.pod()
+        finally:
+            self.node = start.node
         log = asyncio.create_task(self._read_log(pod["metadata"]["name"]))
         ending = asyncio.create_task(self._ended())
         try:
@@ -115,7 +120,8 @@ class _Attempt:
         wanted = {name for task in self._plan.tasks for name in task.secrets}
         values = secrets_to({name: secret for name, secret in secrets.items() if name in wanted})
         # One plan serves every pool of a kind: the name of the vantage comes on the command line.
-        shared = msgspec.structs.replace(self._plan, vantage=self._place.kind.value)
+        whole = await self._peers.filled(self._plan) if self._peers is not None else self._plan
+        shared = msgspec.structs.replace(whole, vantage=self._place.kind.value)
         return Probe(
             place=self._place,
             image=image,
@@ -123,65 +129,11 @@ class _Attempt:
             secret=await self._running.secret(values) if values else None,
             variables=tuple(sorted(values)),
             attempt=attempt,
+            apart=self._peers is not None,
         )
 
-    async def _started(self) -> Json:
-        """The pod, once its container runs or has run."""
-        begin = time.monotonic()
-        waiting = _Waiting(self._patience, begin)
-        while True:
-            pod = self._board.pod(self.job)
-            if self._board.deleted(self.job):
-                raise _Failed("pod.gone", "the probe's pod was deleted before it started")
-            state = pods.read(pod) if pod is not None else None
-            if pod is not None and isinstance(state, pods.Running | pods.Ended):
-                self.node = state.node
-                return pod
-            await self._look(state, pod, waiting)
-            if time.monotonic() - begin > self._patience.start:
-                raise await self._never_started(pod, state)
-            await self._board.changed(self.job, pod, waiting.pause(state))
-
-    async def _look(self, state: pods.State | None, pod: Json | None, waiting: "_Waiting") -> None:
-        """Raises `_Failed` when it is known that waiting is in vain."""
-        match state:
-            case None:
-                if waiting.asks_why() and (trouble := pods.refused(await self._running.events(self._uid))) is not None:
-                    raise _Failed(trouble.cause, trouble.text)
-            case pods.Trouble(cause=cause, text=text):
-                raise _Failed(cause, text)
-            case pods.Unschedulable(text=text):
-                if waiting.for_a_node():
-                    raise _Failed("pod.unschedulable", f"no node for the probe: {text}")
-            case pods.PullFails() if pod is not None:
-                await self._look_at_pull(state, pod, waiting)
-            case _:
-                pass
-
-    async def _look_at_pull(self, state: pods.PullFails, pod: Json, waiting: "_Waiting") -> None:
-        text = state.text
-        if not pulls.says_why(text):
-            text = waiting.pull_error or pods.pull_error(await self._running.events(pod["metadata"]["uid"]), state)
-        pull = pulls.classify(text)
-        if state.final or not pull.ambiguous or waiting.for_a_pull(text):
-            node = (pod.get("spec") or {}).get("nodeName", "")
-            self.node = str(node)
-            raise _Failed(pull.cause, f"{node} cannot pull the probe image: {text}")
-
-    async def _never_started(self, pod: Json | None, state: pods.State | None) -> _Failed:
-        limit = f"after {self._patience.start:.0f} s"
-        if self._board.lost_since is not None:
-            return _Failed(LOST, f"the API server was lost before the probe started: {self._board.why_lost}")
-        if pod is None:
-            return _Failed("pod.not-started", f"the Job has no pod {limit}, and nothing says why")
-        events = await self._running.events(pod["metadata"]["uid"])
-        reasons = [event.get("reason") for event in events]
-        if "Pulling" in reasons and "Pulled" not in reasons:
-            return _Failed("pull.no-answer", f"the kubelet is still pulling the probe image {limit}")
-        return _Failed("pod.not-started", f"the probe has not started {limit}: {pods.delay(events) or state}")
-
     async def _ended(self) -> pods.Ended:
-        """The pod's last state. Raises `_Failed` when it was lost on the way."""
+        """The pod's last state. Raises `Failed` when it was lost on the way."""
         ends = time.monotonic() + self._plan.limits.run_deadline_s + self._patience.farewell
         while (left := ends - time.monotonic()) > 0:
             pod = self._board.pod(self.job)
@@ -190,13 +142,13 @@ class _Attempt:
                 if isinstance(state, pods.Ended):
                     return state
                 if isinstance(state, pods.Trouble):
-                    raise _Failed(state.cause, state.text)
+                    raise Failed(state.cause, state.text)
             if self._board.deleted(self.job):
-                raise _Failed("pod.gone", f"the probe's pod on {self.node} was deleted while it ran")
+                raise Failed("pod.gone", f"the probe's pod on {self.node} was deleted while it ran")
             await self._board.changed(self.job, pod, left)
         if self._board.lost_since is not None:
-            raise _Failed(LOST, f"the API server was lost while the probe ran: {self._board.why_lost}")
-        raise _Failed("pod.deadline", f"the probe on {self.node} did not finish within the run's deadline")
+            raise Failed(LOST, f"the API server was lost while the probe ran: {self._board.why_lost}")
+        raise Failed("pod.deadline", f"the probe on {self.node} did not finish within the run's deadline")
 
     async def _read_log(self, pod: str) -> None:
         """Read the log until its closing line; after a break from the start again, since each line counts once."""
@@ -230,41 +182,5 @@ class _Attempt:
         said = ended.message.strip().splitlines()[-1][:300] if ended.message.strip() else "no message"
         if ended.exit_code != 0:
             text = f"the agent on {ended.node} ended with exit code {ended.exit_code}: {said}"
-            raise _Failed("pod.agent-failed", text)
-        raise _Failed(CHANNEL, f"the log of the probe on {ended.node} could not be read: {self._log_error or said}")
-
-
-class _Waiting:
-    """What was waited for so far, so that each patience ends in time."""
-
-    def __init__(self, patience: Patience, begin: float) -> None:
-        self._patience, self._begin = patience, begin
-        self._next_question = begin + 2.0
-        self._question_pause = 2.0
-        self._no_node_since: float | None = None
-        self._pull_failed_since: float | None = None
-        self.pull_error = ""
-
-    def asks_why(self) -> bool:
-        """Whether it is time to ask why there is no pod: after 2 s, then half as often each time."""
-        now = time.monotonic()
-        if now < self._next_question:
-            return False
-        self._question_pause *= 2
-        self._next_question = now + self._question_pause
-        return True
-
-    def for_a_node(self) -> bool:
-        """Whether the scheduler had its time."""
-        self._no_node_since = self._no_node_since or time.monotonic()
-        return time.monotonic() - self._no_node_since >= self._patience.unschedulable
-
-    def for_a_pull(self, text: str) -> bool:
-        """Whether an ambiguous failure had its second try."""
-        self.pull_error = text
-        self._pull_failed_since = self._pull_failed_since or time.monotonic()
-        return time.monotonic() - self._pull_failed_since >= self._patience.again
-
-    def pause(self, state: pods.State | None) -> float:
-        """How long to wait for a change before looking again."""
-        return {type(None): 1.0, pods.Unschedulable: 5.0, pods.PullFails: 5.0}.get(type(state), 10.0)
+            raise Failed("pod.agent-failed", text)
+        raise Failed(CHANNEL, f"the log of the probe on {ended.node} could not be read: {self._log_error or said}")

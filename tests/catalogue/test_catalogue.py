@@ -36,6 +36,7 @@ def test_the_groups_stand_in_the_documented_order():
         "telemetry",
         "endpoint",
         "router",
+        "peers",
         "dependency",
     ]
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from preflight.kube import manifests, objects, pools, rights, text
-from preflight.kube.objects import Probe, Terms
+from preflight.kube.objects import Answerer, Probe, Terms
 from preflight.kube.pools import Expression, Place
 from preflight.model.vocabulary import VantageKind
 
@@ -45,6 +45,7 @@ EVERYTHING = [
     objects.secret(TERMS, "s", {"A": "eA=="}, owner=OWNER),
     a_job("node/user1"),
     a_job("pod/user1"),
+    objects.answerer_job(TERMS, Answerer(place=a_place("pod/user1"), image="r/p:1", ports=(5001,)), owner=OWNER),
 ]
 
 
@@ -95,10 +96,45 @@ def test_a_probe_runs_once_and_ends_by_itself():
 def test_secrets_come_by_reference_only():
     job = a_job(secret="s", variables=("PREFLIGHT_SECRET_A",))
     env = job["spec"]["template"]["spec"]["containers"][0]["env"]
-    assert env == [
+    assert env[0] == {"name": "PREFLIGHT_NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    assert env[1:] == [
         {"name": "PREFLIGHT_SECRET_A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "PREFLIGHT_SECRET_A"}}}
     ]
-    assert "env" not in a_job()["spec"]["template"]["spec"]["containers"][0]
+    assert [one["name"] for one in a_job()["spec"]["template"]["spec"]["containers"][0]["env"]] == ["PREFLIGHT_NODE"]
+
+
+def an_answering_job(vantage: str = "pod/user1") -> dict:
+    return objects.answerer_job(TERMS, Answerer(place=a_place(vantage), image="r/p:1", ports=(5001, 8000)), owner=OWNER)
+
+
+@pytest.mark.parametrize("vantage", ["pod/user1", "node/user1"])
+def test_a_pod_that_answers_has_its_ports_and_nothing_to_hide(vantage: str):
+    job = an_answering_job(vantage)
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["args"] == ["agent", "--listen", "5001,8000"]
+    assert container["startupProbe"]["tcpSocket"] == {"port": 5001}
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert {one["valueFrom"]["fieldRef"]["fieldPath"] for one in container["env"]} == {"spec.nodeName", "status.podIP"}
+    assert "volumes" not in pod
+    assert pod["hostNetwork"] is vantage.startswith("node")
+    assert pod["automountServiceAccountToken"] is False
+    assert job["spec"]["activeDeadlineSeconds"] == TERMS.deadline_s
+    assert job["metadata"]["name"] != a_job(vantage)["metadata"]["name"]
+
+
+def test_a_pod_that_answers_is_never_read_as_a_probe():
+    template = an_answering_job()["spec"]["template"]["metadata"]
+    assert "annotations" not in template
+    assert template["labels"]["preflight/role"] == "answers"
+
+
+def test_a_probe_that_asks_stands_apart_from_the_pod_that_answers_where_it_can():
+    affinity = a_job("pod/user1", apart=True)["spec"]["template"]["spec"]["affinity"]
+    (term,) = affinity["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    labels = term["podAffinityTerm"]["labelSelector"]["matchLabels"]
+    assert labels.items() <= an_answering_job()["spec"]["template"]["metadata"]["labels"].items()
+    assert "podAntiAffinity" not in a_job("pod/user1")["spec"]["template"]["spec"]["affinity"]
 
 
 def test_the_namespace_admits_what_the_run_needs_and_no_more():

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from preflight.judge.outcome import Outcome
-from preflight.judge.services import endpoint, entra, kube_api, kusto, plain, registry, storage, workspace
+from preflight.judge.services import endpoint, entra, kube_api, kusto, peers, plain, registry, storage, workspace
 from preflight.model.observation import Hop, Observation
 from preflight.model.plan import Check
 from preflight.model.vocabulary import ProbeName
@@ -19,6 +19,7 @@ ANSWER: dict[ProbeName, Callable[[Check, Hop, Observation], Outcome]] = {
     ProbeName.KUSTO: kusto.answer,
     ProbeName.KUBE_API: kube_api.answer,
     ProbeName.ENDPOINT: endpoint.answer,
+    ProbeName.PEERS: plain.answer,
 }
 """Judges a complete HTTP answer of any hop of that probe."""
 
@@ -33,5 +34,6 @@ MISSING: dict[ProbeName, Callable[[Check, str, Observation], Outcome]] = {
     ProbeName.KUSTO: kusto.missing,
     ProbeName.KUBE_API: kube_api.missing,
     ProbeName.ENDPOINT: endpoint.missing,
+    ProbeName.PEERS: peers.missing,
 }
 """Says what it means that a role was never reached although everything before it was fine."""

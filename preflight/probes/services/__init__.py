@@ -13,6 +13,7 @@ from preflight.probes.services import (
     http,
     kube_api,
     kusto,
+    peers,
     registry,
     table,
     tcp,
@@ -33,4 +34,5 @@ PROBES: dict[ProbeName, Probe] = {
     ProbeName.KUSTO: kusto.probe,
     ProbeName.KUBE_API: kube_api.probe,
     ProbeName.ENDPOINT: endpoint.probe,
+    ProbeName.PEERS: peers.probe,
 }
