@@ -106,3 +106,12 @@ def test_without_the_right_to_list_nodes_named_pools_are_tried():
     found = pools.blind(Wish(kinds=BOTH, pools=("a",), known=("b",)))
     assert names(found) == ["node/a", "pod/a"]
     assert found.places[0].tolerations == ({"operator": "Exists", "effect": "NoSchedule"},)
+
+
+def test_only_pod_vantages_stand_beside_the_real_pods():
+    wish = pools.Wish(kinds=(VantageKind.NODE, VantageKind.POD), pools=("user1",))
+    placed = pools.lent(pools.blind(wish), "default", {"azuremlappname": "azureml-fe"})
+    assert {one.vantage: (one.namespace, dict(one.labels)) for one in placed.places} == {
+        "node/user1": ("", {}),
+        "pod/user1": ("default", {"azuremlappname": "azureml-fe"}),
+    }
