@@ -38,9 +38,10 @@ SOFTWARE = """
 from contextlib import ExitStack
 from bed.parts.actions import ACTIONS
 
+needed = {"gateway": {"address": "10.73.0.90"}}
 stack = ExitStack()
-for shape, apply in ACTIONS.values():
-    stack.enter_context(apply(bed, shape()))
+for kind, (shape, apply) in ACTIONS.items():
+    stack.enter_context(apply(bed, shape(**needed.get(kind, {}))))
 """
 PROGRAMS = ("unbound", "dnsmasq", "squid", "basic_ncsa_auth", "mitmdump", "haproxy", "docker-registry", "azurite.js")
 
