@@ -44,8 +44,8 @@ def apt(packages: Sequence[str]) -> None:
     if os.geteuid() != 0:
         raise BedError(f"needs as root: apt-get install {' '.join(missing)}")
     with _no_daemons():
-        _run("apt-get", "-q", "update")
-        _run("apt-get", "-q", "install", "-y", "--no-install-recommends", *missing)
+        _run("apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", "update")
+        _run("apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends", *missing)
 
 
 def _installed(package: str) -> bool:
