@@ -52,12 +52,17 @@ class Listener:
             self._socket.listen(0)
             self._fillers = [_filler(self._address, self._port) for _ in range(_FILLERS)]
 
+    async def drop(self) -> None:
+        """Close every connection; the listening socket stays as it is."""
+        ending = tuple(self._tasks)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
     async def close(self) -> None:
         """Close the socket and every connection."""
         await self._leave()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.drop()
 
     async def _leave(self) -> None:
         if self._accepting is not None:

@@ -3,6 +3,7 @@
 Made in memory with elliptic curve keys when first asked for; what a server presents touches a temporary folder once.
 """
 
+import ipaddress
 import ssl
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -103,9 +104,16 @@ def _builder(
 
 def _server(builder: x509.CertificateBuilder, *hosts: str) -> x509.CertificateBuilder:
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+    names = x509.SubjectAlternativeName([_alternative(host) for host in hosts])
     builder = builder.add_extension(names, critical=False)
     return builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+
+
+def _alternative(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _common_name(host: str) -> x509.Name:
