@@ -196,6 +196,7 @@ _ALL = (
     _c("endpoint.unavailable", APPLICATION, "The router answers with a server error.", "Look at the router's and the model's pods; the network is fine."),
     # -- vantage, check, preflight: could not test
     _c("vantage.not-run", PLATFORM, "This vantage decides but could not run, so nothing is proven for it.", "Make the vantage available, or leave it out by choice with --vantage."),
+    _c("vantage.version-skew", APPLICATION, "The probe image holds another version of preflight, and the two do not understand each other.", "Use the probe image of this version: preflight image names it, --probe-image chooses it."),
     _c("vantage.incomplete", PLATFORM, "The vantage stopped before this check was finished.", "Run again; look at why the vantage stopped."),
     _c("check.deadline", PLATFORM, "The check's deadline passed before anything could be said.", "Run again with a longer deadline ([limits] in preflight.toml)."),
     _c("check.load-induced", PLATFORM, "It failed while many places asked at once, and held when one of them tried again alone.", "Repeat with fewer places or a lower limits.connects_per_s, and find what gives way under load."),

@@ -11,7 +11,7 @@ from preflight.kube.client import Client
 from preflight.model.observation import VantageFacts
 from preflight.model.plan import VantagePlan
 from preflight.model.secret import Secrets
-from preflight.vantages import summary
+from preflight.vantages import skew, summary
 from preflight.vantages.base import Emit
 from preflight.vantages.listener import Listener
 
@@ -57,7 +57,8 @@ class Collected:
             return listener.facts(f"the probe has not ended: {state}")
         second = summary.unpack(listener.plan, state.message)
         if second is None:
-            return listener.facts(f"exit code {state.exit_code}; {error or state.message[-300:]}", "pod.agent-failed")
+            cause = skew.CAUSE if skew.refused_ours(state.message) else "pod.agent-failed"
+            return listener.facts(f"exit code {state.exit_code}; {error or state.message[-300:]}", cause)
         listener.add(second)
         text = f"the log could not be read: {error or 'it has no closing line'}; the termination message arrived"
         return msgspec.structs.replace(listener.facts(text, CHANNEL), error=text, error_cause=CHANNEL)

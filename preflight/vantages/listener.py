@@ -6,7 +6,7 @@ from preflight import __version__
 from preflight.model.observation import Observation, ResolverFacts, VantageFacts
 from preflight.model.plan import VantagePlan
 from preflight.probes.clock import utc_now
-from preflight.vantages import protocol
+from preflight.vantages import protocol, skew
 from preflight.vantages.base import Emit
 from preflight.vantages.summary import Summary
 
@@ -72,6 +72,8 @@ class Listener:
         """The closing facts, or why there are none; `cause` when it is known better than from what was heard."""
         if self._end is not None and self.complete:
             return self._with_skew(self._end.facts)
+        if (stranger := self.reader.stranger) is not None and skew.explains(cause):
+            otherwise, cause = f"{skew.sentence(stranger)}; {otherwise}", skew.CAUSE
         facts = self._hello or unheard(self.plan.vantage)
         expected = len(self.plan.tasks)
         lost = f"{len(self._observed)} of {expected} observations arrived, {self.reader.broken} lines were unreadable"

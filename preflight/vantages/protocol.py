@@ -39,6 +39,13 @@ class End(msgspec.Struct, frozen=True, kw_only=True, tag="end"):
     facts: VantageFacts
 
 
+class Stranger(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent of another version whose lines cannot be relied on."""
+
+    tool_version: str
+    protocol: int
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """One line."""
 
@@ -47,8 +54,27 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     message: Hello | Seen | End
 
 
+class _Facts(msgspec.Struct, frozen=True, kw_only=True):
+    tool_version: str = ""
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True):
+    type: str = ""
+    protocol: int = 0
+    facts: _Facts = _Facts()
+
+
+class _Outline(msgspec.Struct, frozen=True, kw_only=True):
+    """What every version's first line has had, whatever else it holds."""
+
+    run_id: str
+    message: _Message
+
+
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Envelope)
+_OUTLINES = msgspec.json.Decoder(_Outline)
+_MOST_VERSION = 40  # characters
 
 
 def encode(run_id: str, seq: int, message: Hello | Seen | End) -> bytes:
@@ -66,6 +92,7 @@ class Reader:
         self.foreign = 0  # lines without the sentinel, or of another run
         self.broken = 0  # lines with the sentinel that do not parse
         self.repeated = 0
+        self.stranger: Stranger | None = None
 
     def feed(self, line: bytes) -> Iterator[Hello | Seen | End]:
         """The message of a line, if it holds a new one."""
@@ -81,14 +108,37 @@ class Reader:
             envelope = _DECODER.decode(payload.strip())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.broken += 1
+            self._recognise(payload)
             return
-        if envelope.run_id != self._run_id:
+        if self._speaks_otherwise(envelope):
+            self.broken += 1
+        elif envelope.run_id != self._run_id:
             self.foreign += 1
         elif envelope.seq in self._seen or len(self._seen) >= MAX_MESSAGES:
             self.repeated += 1
         else:
             self._seen.add(envelope.seq)
             yield envelope.message
+
+    def _speaks_otherwise(self, envelope: Envelope) -> bool:
+        """Whether it is of an agent with another protocol: its lines may decode and mean something else."""
+        match envelope.message:
+            case Hello(protocol=protocol, facts=facts) if envelope.run_id == self._run_id:
+                if protocol != PROTOCOL_VERSION:
+                    self.stranger = Stranger(tool_version=facts.tool_version[:_MOST_VERSION], protocol=protocol)
+        known = self.stranger is not None and self.stranger.protocol != PROTOCOL_VERSION
+        return known and envelope.run_id == self._run_id
+
+    def _recognise(self, payload: bytes) -> None:
+        """A first line that does not decode may still say whose it is."""
+        try:
+            outline = _OUTLINES.decode(payload.strip())
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+        message = outline.message
+        if outline.run_id == self._run_id and message.type == "hello":
+            version = message.facts.tool_version[:_MOST_VERSION] or "?"
+            self.stranger = Stranger(tool_version=version, protocol=message.protocol)
 
     @property
     def missing(self) -> int:
