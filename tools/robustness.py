@@ -48,7 +48,7 @@ LIMITS = (
     ("agent: a line", "preflight.vantages.protocol:MAX_LINE", "bytes", "lost: the vantage is incomplete", f"{_LOCAL}::test_a_line_of_an_agent"),
     ("agent: all of its lines", "preflight.vantages.protocol:MAX_STREAM", "bytes", "lost: the vantage is incomplete", f"{_LOCAL}::test_the_bytes_of_an_agents_stream"),
     ("agent: messages", "preflight.vantages.protocol:MAX_MESSAGES", "", "lost: the vantage is incomplete", f"{_LOCAL}::test_messages_of_an_agent"),
-    ("agent: its last words on stderr", "preflight.vantages.process:MAX_MESSAGE", "characters", "cut", f"{_LOCAL}::test_the_last_line_on_an_agents_stderr"),
+    ("agent: its last words", "preflight.kube.pods:MAX_WORDS", "characters", "cut", f"{_LOCAL}::test_the_last_line_of_a_termination_message"),
     ("cluster: an answer of the API server", "preflight.kube.client:MAX_ANSWER", "bytes", "the step fails: kube.unexpected-answer", "test_limits_cluster.py::test_an_answer_of_the_api_server"),
     ("cluster: a line of a watch or log", "preflight.kube.client:MAX_LINE", "bytes", "the stream ends: kube.unexpected-answer", "test_limits_cluster.py::test_a_line_of_a_watch_or_log"),
     ("cluster: a termination message, unpacked", "preflight.vantages.summary:MAX_UNPACKED", "bytes", "no summary: kube.log-channel-broken", "test_limits_cluster.py::test_what_a_termination_message_unpacks_to"),

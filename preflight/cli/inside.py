@@ -77,13 +77,18 @@ class Trip(msgspec.Struct, frozen=True, kw_only=True):
 
 def scout(options: Options, env: Environment, kinds: tuple[VantageKind, ...]) -> Scouted:
     """Look at the cluster's nodes and at one's own rights; creates nothing. Raises `UsageFailure`."""
+    return asyncio.run(look(options, env, kinds))
+
+
+async def look(options: Options, env: Environment, kinds: tuple[VantageKind, ...]) -> Scouted:
+    """The same inside a running loop."""
     inside = tuple(kind for kind in kinds if kind in INSIDE)
     known = tuple(pool.name for pool in env.pools if pool.os.lower() == "linux")
     wish = Wish(kinds=inside, pools=options.pools, known=known, label=options.pool_label, all_nodes=options.all_nodes)
     asked = beside.asked(options, env, inside)
     try:
         secrets = any(msgspec.structs.asdict(env.credentials).values())
-        return asyncio.run(_scout(options, wish, env, asked=asked, secrets=secrets))
+        return await _scout(options, wish, env, asked=asked, secrets=secrets)
     except ClusterFailure as failure:
         return Scouted(unavailable={kind.value: (failure.cause, failure.text) for kind in inside})
 
@@ -127,6 +132,20 @@ def observer(
     """Plan a run from here and, when a cluster is named, from inside it; gives what conducts it. Raises `Failure`."""
     kinds = tuple(kind for kind in load.wanted_kinds(chosen.vantage) if kind in INSIDE)
     scouted = scout(options, env, kinds) if options.given and kinds else None
+    return conductor(catalogue, env, chosen, secrets, how, options=options, scouted=scouted)
+
+
+def conductor(
+    catalogue: Catalogue,
+    env: Environment,
+    chosen: Selection,
+    secrets: Secrets,
+    how: Circumstances,
+    *,
+    options: Options,
+    scouted: Scouted | None,
+) -> Callable[[Journal], Awaitable[Evidence]]:
+    """The same after the look. Raises `Failure`."""
     plan = load.plan(catalogue, env, chosen, scouted.inside if scouted is not None else None)
     here: dict[str, Vantage] = {VantageKind.WORKSTATION.value: workstation}
     if scouted is None or not scouted.placement.places:

@@ -12,6 +12,7 @@ from preflight.kube.objects import CONTAINER
 
 Json = dict[str, Any]
 _MOST: Final = 600
+MAX_WORDS: Final = 300  # characters of an agent's last line that are told
 _EXEC_FORMAT: Final = re.compile(r"exec format error")
 _PULL_REASONS: Final = frozenset((
     "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable",
@@ -176,6 +177,12 @@ def refused(events: Sequence[Json]) -> Trouble | None:
             text = f"the pod was refused: {refusals.told(message)}"
             return Trouble(cause=refusals.by_rule(message) or "pod.not-started", text=text)
     return None
+
+
+def last_words(message: str) -> str:
+    """The last line of a termination message, bounded."""
+    lines = message.strip().splitlines()
+    return lines[-1][:MAX_WORDS] if lines else "no message"
 
 
 def _newest_last(events: Sequence[Json]) -> list[Json]:

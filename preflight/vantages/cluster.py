@@ -19,7 +19,7 @@ from preflight.kube.pools import Place
 from preflight.model.observation import VantageFacts
 from preflight.model.plan import VantagePlan
 from preflight.model.secret import Secrets
-from preflight.vantages import summary
+from preflight.vantages import skew, summary
 from preflight.vantages.agent import secrets_to
 from preflight.vantages.base import Emit
 from preflight.vantages.listener import Listener
@@ -29,7 +29,7 @@ from preflight.vantages.starting import LOST, Failed, Patience, Start
 Json = dict[str, Any]
 CHANNEL: Final = "kube.log-channel-broken"
 # What another image may cure.
-_IMAGE: Final = ("pull.", "pod.wrong-architecture", "pod.agent-failed")
+_IMAGE: Final = ("pull.", "pod.wrong-architecture", "pod.agent-failed", skew.CAUSE)
 
 
 class ClusterVantage:
@@ -111,10 +111,20 @@ class _Attempt:
             self._pod_ended.set()
             await asyncio.wait((log,), timeout=self._patience.log)
             return self._told(ended)
+        except asyncio.CancelledError:
+            await self._interrupted(log)
+            raise
         finally:
             for task in (log, ending):
                 task.cancel()
             await asyncio.gather(log, ending, return_exceptions=True)
+
+    async def _interrupted(self, log: asyncio.Task[None]) -> None:
+        """End the probe, which then tells what it has seen so far through the log that is still being read."""
+        with contextlib.suppress(ClusterFailure, TimeoutError):
+            async with asyncio.timeout(self._patience.goodbye):
+                await self._running.stop(self.job)
+                await asyncio.wait((log,))
 
     async def _probe(self, image: str, secrets: Secrets, attempt: int) -> Probe:
         wanted = {name for task in self._plan.tasks for name in task.secrets}
@@ -179,8 +189,8 @@ class _Attempt:
             why = f": {self._log_error}" if self._log_error else ""
             text = f"the log of the probe on {ended.node} could not be read{why}; its termination message arrived"
             return msgspec.structs.replace(self._listener.facts(text, CHANNEL), error=text, error_cause=CHANNEL)
-        said = ended.message.strip().splitlines()[-1][:300] if ended.message.strip() else "no message"
+        said = pods.last_words(ended.message)
         if ended.exit_code != 0:
             text = f"the agent on {ended.node} ended with exit code {ended.exit_code}: {said}"
-            raise Failed("pod.agent-failed", text)
+            raise Failed(skew.CAUSE if skew.refused_ours(said) else "pod.agent-failed", text)
         raise Failed(CHANNEL, f"the log of the probe on {ended.node} could not be read: {self._log_error or said}")

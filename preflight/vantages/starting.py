@@ -20,6 +20,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     again: float = 25.0  # for a second try of a pull that failed ambiguously: the kubelet waits 10 s
     log: float = 5.0  # for the log when the pod has ended
     farewell: float = 15.0  # beyond the run's deadline, for the closing line
+    goodbye: float = 3.0  # for what a probe has seen so far, when the run is interrupted
 
 
 class Failed(Exception):  # noqa: N818 - how one attempt ended

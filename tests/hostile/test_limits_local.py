@@ -1,7 +1,5 @@
 """What comes from agents and files, one below its limit, at it, and one above."""
 
-import asyncio
-import sys
 from pathlib import Path
 
 import msgspec
@@ -14,12 +12,13 @@ from preflight.catalogue import files as catalogue_files
 from preflight.cli import saved
 from preflight.environment import azure_output, credentials, read
 from preflight.failures import UsageFailure
+from preflight.kube import pods
 from preflight.model.observation import Observation
 from preflight.model.plan import VantagePlan
 from preflight.model.vocabulary import ProbeName
 from preflight.probes import resolv_conf, size, system_lookup
 from preflight.probes.services import answers
-from preflight.vantages import agent, process, protocol
+from preflight.vantages import agent, protocol
 from preflight.vantages.listener import Listener
 
 AROUND = pytest.mark.parametrize("more", [-1, 0, 1])
@@ -38,43 +37,30 @@ def large(observation: Observation, wanted: int) -> Observation:
     return msgspec.structs.replace(bare, tool_error="e" * (wanted - len(msgspec.json.encode(bare))))
 
 
-async def listen(lines: bytes, made: VantagePlan) -> tuple[Listener, list[object]]:
-    """A real child writes the lines; what it is heard to say."""
+def listen(lines: bytes, made: VantagePlan) -> tuple[Listener, list[object]]:
+    """What an agent's log is heard to say."""
     heard: list[object] = []
     listener = Listener(made, heard.append)
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "import sys, shutil; shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=protocol.MAX_LINE - 1,
-    )
-    assert child.stdin is not None
-
-    async def write() -> None:
-        child.stdin.write(lines)
-        await child.stdin.drain()
-        child.stdin.close()
-
-    await asyncio.gather(write(), process._hear(child, listener))
-    await child.wait()
+    for line in lines.splitlines(keepends=True):
+        listener.feed(line)
     return listener, heard
 
 
 @AROUND
-async def test_a_line_of_an_agent(more):
+def test_a_line_of_an_agent(more):
     short = len(protocol.encode("r1", 0, protocol.Seen(observation=large(SEEN, 100_000)))) - 100_000
     line = protocol.encode("r1", 0, protocol.Seen(observation=large(SEEN, protocol.MAX_LINE - short + more)))
     assert len(line) == protocol.MAX_LINE + more
-    listener, heard = await listen(line, plan())
+    listener, heard = listen(line, plan())
     assert (len(heard), bool(listener.reader.broken)) == ((1, False) if more <= 0 else (0, True))
 
 
 @AROUND
-async def test_the_bytes_of_an_agents_stream(more, monkeypatch):
+def test_the_bytes_of_an_agents_stream(more, monkeypatch):
     """With a limit of three lines; a test does not have to send 256 MiB."""
     line = protocol.encode("r1", 0, protocol.Hello(facts=vantage_facts(VANTAGE)))
     monkeypatch.setattr(protocol, "MAX_STREAM", 3 * len(line))
-    listener, _ = await listen(line * (3 + more), plan())
+    listener, _ = listen(line * (3 + more), plan())
     assert listener.reader.broken == max(more, 0)
 
 
@@ -87,31 +73,27 @@ def test_messages_of_an_agent(more, monkeypatch):
     assert (len(heard), reader.repeated) == (min(5, 5 + more), max(more, 0))
 
 
-async def test_an_agent_speaks_for_itself_once_and_of_what_it_was_asked():
+def test_an_agent_speaks_for_itself_once_and_of_what_it_was_asked():
     other = msgspec.structs.replace(SEEN, task="http:elsewhere.example:443")
     foreign = msgspec.structs.replace(SEEN, vantage="node/system")
     told = [SEEN, SEEN, other, foreign]
     lines = [protocol.encode("r1", n, protocol.Seen(observation=one)) for n, one in enumerate(told)]
     lines.append(protocol.encode("r1", 9, protocol.Hello(facts=vantage_facts("node/system"))))
-    listener, heard = await listen(b"".join(lines), plan())
+    listener, heard = listen(b"".join(lines), plan())
     assert heard == [SEEN]
     assert listener.reader.foreign == 4
 
 
-async def test_a_closing_line_that_counts_nothing_closes_nothing():
+def test_a_closing_line_that_counts_nothing_closes_nothing():
     end = protocol.End(observations=0, facts=vantage_facts(VANTAGE))
-    listener, _ = await listen(protocol.encode("r1", 0, end), plan())
+    listener, _ = listen(protocol.encode("r1", 0, end), plan())
     assert not listener.facts("it ended").complete
 
 
 @AROUND
-async def test_the_last_line_on_an_agents_stderr(more):
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", f"import sys; sys.stderr.write('first\\n' + 'e' * {process.MAX_MESSAGE + more})"),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert len(await process._tail(child)) == min(process.MAX_MESSAGE, process.MAX_MESSAGE + more)
-    await child.wait()
+def test_the_last_line_of_a_termination_message(more):
+    told = pods.last_words("first\n" + "e" * (pods.MAX_WORDS + more) + "\n")
+    assert len(told) == min(pods.MAX_WORDS, pods.MAX_WORDS + more)
 
 
 @AROUND

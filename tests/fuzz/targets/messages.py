@@ -1,10 +1,8 @@
 """Our own formats, as somebody else may write them: the agent's lines, the plan that it is handed, saved runs."""
 
-import asyncio
 import base64
 import json
 import zlib
-from types import SimpleNamespace
 
 import msgspec
 
@@ -23,11 +21,10 @@ from preflight.model.secret import Secrets
 from preflight.model.vocabulary import ProbeName
 from preflight.probes.proxy import Proxies
 from preflight.session import Session
-from preflight.vantages import agent, process, protocol, summary
+from preflight.vantages import agent, protocol, summary
 from preflight.vantages.base import Emit
 from preflight.vantages.listener import Listener
 
-_LINE = 8_192  # the child's limit on a line, so that the fuzzer reaches it
 RUN_ID = "fuzz"
 
 
@@ -42,10 +39,8 @@ def _lines(data: bytes, depth: Depth) -> None:
 
     async def vantage(plan: VantagePlan, _secrets: Secrets, emit: Emit) -> VantageFacts:
         listener = Listener(plan, emit)
-        reader = asyncio.StreamReader(limit=_LINE)
-        reader.feed_data(data)
-        reader.feed_eof()
-        await process._hear(SimpleNamespace(stdout=reader), listener)
+        for line in data.split(b"\n"):
+            listener.feed(line)
         assert listener.reader.missing >= 0
         return listener.facts("the agent ended")
 
@@ -147,7 +142,7 @@ TARGETS = (
     Target(
         name="agent-lines",
         parses="lines of agents",
-        enters="vantages.process._hear, vantages.listener.Listener, session.Session",
+        enters="vantages.listener.Listener.feed, session.Session",
         run=_lines,
         longest=16_384,
         mutator="lines",
