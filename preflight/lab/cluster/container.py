@@ -35,8 +35,9 @@ class CannotStartError(Exception):
 class Container:
     """The first container of a pod; `prepare` it, then hand it to a `Play`."""
 
-    def __init__(self, pod: Json, folder: Path, log: Log, stopping: asyncio.Event) -> None:
+    def __init__(self, pod: Json, folder: Path, log: Log, stopping: asyncio.Event, addresses: tuple[str, str]) -> None:
         self.pod, self.folder, self.log = pod, folder, log
+        self.address, self.host = addresses  # its own, and its node's
         self.stopping = stopping  # set: SIGTERM is due; after the pod's grace period a `Play` is cancelled
         self.arguments: list[str] = []
         self.environ: dict[str, str] = {}
@@ -105,7 +106,10 @@ class Container:
         return {one["name"]: self._value(store, one) for one in self._container.get("env") or []}
 
     def _value(self, store: Store, variable: Json) -> str:
-        reference = (variable.get("valueFrom") or {}).get("secretKeyRef")
+        source = variable.get("valueFrom") or {}
+        if "fieldRef" in source:
+            return self._field(source["fieldRef"]["fieldPath"])
+        reference = source.get("secretKeyRef")
         if reference is None:
             return str(variable.get("value", ""))
         place = Key("secrets", self.pod["metadata"]["namespace"], reference["name"])
@@ -116,6 +120,18 @@ class Container:
             told = f"couldn't find key {reference['key']} in Secret {place.namespace}/{place.name}"
             raise CannotStartError("CreateContainerConfigError", told)
         return base64.b64decode(data[reference["key"]]).decode()
+
+    def _field(self, path: str) -> str:
+        """The downward API: what the pod is told of itself."""
+        known = {"status.podIP": self.address, "status.podIPs": self.address, "status.hostIP": self.host}
+        part, _, name = path.partition(".")
+        return known.get(path) or str(self.pod.get(part, {}).get(name, ""))
+
+    @property
+    def startup_port(self) -> int | None:
+        """Of its startup probe, when it has one over TCP."""
+        probe = self._container.get("startupProbe") or {}
+        return int(probe["tcpSocket"]["port"]) if "tcpSocket" in probe else None
 
 
 Play = Callable[[Container], Awaitable[int]]  # runs a prepared container, writes its log, gives its exit code

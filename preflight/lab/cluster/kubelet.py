@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from preflight.lab.cluster import notes
+from preflight.lab.cluster.addresses import Addresses
 from preflight.lab.cluster.container import CannotStartError, Container, Play, process
 from preflight.lab.cluster.errors import ApiError
 from preflight.lab.cluster.logs import Log
@@ -20,9 +21,9 @@ from preflight.lab.cluster.store import Event, Json, Key, Store, now
 Pull = Callable[[str], Awaitable[str | None]]  # image -> why it cannot be pulled
 Through = Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]]
 LOW_ON_MEMORY = "The node was low on resource: memory. Threshold quantity: 750Mi, available: 612Mi. "
-_ADDRESS = "127.0.0.1"  # where its processes are
 _KILLED = 128 + 9
 _GRACE_S = 30
+_PROBE_S = 0.1  # between two tries of a startup probe
 
 
 async def _pulled(_image: str) -> str | None:
@@ -56,6 +57,7 @@ class Kubelet:
     def __init__(self, store: Store, folder: Path, environ: Mapping[str, str]) -> None:
         self._store, self._folder, self._environ = store, folder, environ
         self._boxes: dict[Key, _Box] = {}
+        self._addresses = Addresses()
         self.pull: Pull = _pulled
         self.play: Play = process  # what a container does
         self.through: Through = _unchanged  # a log on its way to the API server: may lose, double, or raise
@@ -130,7 +132,8 @@ class Kubelet:
         try:
             if await self._with_image(key, pod, box):
                 with tempfile.TemporaryDirectory(prefix="preflight-pod-", dir=self._folder) as folder:
-                    await self._run(key, Container(pod, Path(folder), box.log, box.stopping), box)
+                    container = Container(pod, Path(folder), box.log, box.stopping, self._places(pod["spec"]))
+                    await self._run(key, container, box)
         finally:
             await box.log.end()
         if box.stopping.is_set() and self._store.has(key):
@@ -163,15 +166,19 @@ class Kubelet:
             await box.stopping.wait()
             return
         notes.event(self._store, key, "Normal", "Started", f"Started container {notes.name(container.pod)}")
-        notes.state(self._store, key, {"running": {"startedAt": now()}}, "Running", address=_ADDRESS)
+        began = now()
+        self._running(key, container, began, started=container.startup_port is None)
         box.playing = asyncio.ensure_future(self.play(container))
-        killing = asyncio.create_task(_kill_in_time(container, box))
+        beside = [
+            asyncio.create_task(_kill_in_time(container, box)),
+            asyncio.create_task(self._probed(key, container, began)),
+        ]
         try:
             await asyncio.wait((box.playing,))
         finally:
-            for task in (box.playing, killing):
+            for task in (box.playing, *beside):
                 task.cancel()
-            await asyncio.gather(box.playing, killing, return_exceptions=True)
+            await asyncio.gather(box.playing, *beside, return_exceptions=True)
         await box.log.end()
         self._ended(key, container, box, _KILLED if box.playing.cancelled() else box.playing.result())
 
@@ -182,7 +189,27 @@ class Kubelet:
         more: Json = {"reason": "Evicted", "message": box.evicted} if box.evicted else {}
         if box.evicted:
             notes.event(self._store, key, "Warning", "Evicted", box.evicted)
-        notes.state(self._store, key, {"terminated": ended}, phase, address=_ADDRESS, **more)
+        notes.state(self._store, key, {"terminated": ended}, phase, **more)
+
+    def _places(self, spec: Json) -> tuple[str, str]:
+        """The address of a pod to be, and its node's."""
+        host = self._addresses.node(spec["nodeName"])
+        return (host if spec.get("hostNetwork") else self._addresses.pod()), host
+
+    def _running(self, key: Key, container: Container, began: str, *, started: bool) -> None:
+        address = {
+            "podIP": container.address, "podIPs": [{"ip": container.address}], "hostIP": container.host,
+        }  # fmt: skip
+        notes.state(self._store, key, {"running": {"startedAt": began}}, "Running", started=started, **address)
+
+    async def _probed(self, key: Key, container: Container, began: str) -> None:
+        """The startup probe: over TCP, as often as it takes."""
+        if (port := container.startup_port) is None:
+            return
+        while True:
+            if await _open(container.address, port):
+                return self._running(key, container, began, started=True)
+            await asyncio.sleep(_PROBE_S)
 
 
 async def _kill_in_time(container: Container, box: _Box) -> None:
@@ -190,6 +217,15 @@ async def _kill_in_time(container: Container, box: _Box) -> None:
     await box.stopping.wait()
     await asyncio.sleep(container.pod["spec"].get("terminationGracePeriodSeconds", _GRACE_S))
     box.kill()
+
+
+async def _open(address: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(address, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def _unless(stopping: asyncio.Event, work: Awaitable[Any]) -> tuple[Any, bool]:

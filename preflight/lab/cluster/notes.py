@@ -29,27 +29,27 @@ def waiting(pod: Json) -> str | None:
     return None
 
 
-def state(store: Store, key: Key, told: Json, phase: str, *, address: str = "", **more: Any) -> None:
-    """The state of the pod's container, and what follows from it for the pod."""
+def state(store: Store, key: Key, told: Json, phase: str, *, started: bool = False, **more: Any) -> None:
+    """The state of the pod's container, and what follows from it for the pod; addresses stay as they were told once."""
     if not store.has(key):
         return
     pod = store.get(key)
     container = pod["spec"]["containers"][0]
     before = pod.get("status") or {}
-    ready = {"type": "Ready", "status": "True" if "running" in told else "False"}
+    well = started and "readinessGates" not in pod["spec"]
+    ready = {"type": "Ready", "status": "True" if well else "False"}
     kept = [one for one in before.get("conditions") or [] if one["type"] != "Ready"]
     status: Json = {
         "phase": phase, "startTime": before.get("startTime") or now(), "conditions": [*kept, ready],
         "containerStatuses": [
             {
                 "name": container["name"], "image": container["image"], "restartCount": 0,
-                "ready": "running" in told, "state": told,
+                "ready": started, "started": started, "state": told,
             }
         ],
+        **{name: before[name] for name in ("podIP", "podIPs", "hostIP") if name in before},
         **more,
     }  # fmt: skip
-    if address:
-        status |= {"hostIP": address, "podIP": address, "podIPs": [{"ip": address}]}
     store.put(key, status=status)
 
 
