@@ -14,17 +14,18 @@ from preflight.cli.image import default_image
 from preflight.cli.journal import Journal
 from preflight.cli.options import Selection
 from preflight.failures import ClusterFailure, UsageFailure
-from preflight.kube import objects, pools, rights
+from preflight.kube import objects, pools, rights, router_pods, standing
 from preflight.kube import scout as scouting
-from preflight.kube.client import Access, connect
+from preflight.kube.client import Access, Client, connect
 from preflight.kube.operation import Operation, Stay, operations
 from preflight.kube.pairs import Pairs, pairs
 from preflight.kube.pools import Placement, Wish
 from preflight.kube.standing import Asked
 from preflight.model.catalogue import Catalogue
-from preflight.model.cluster import ClusterFacts
+from preflight.model.cluster import ClusterFacts, RouterPod
 from preflight.model.environment import Environment
 from preflight.model.plan import Plan
+from preflight.model.policies import Role
 from preflight.model.run import Evidence
 from preflight.model.secret import Secrets
 from preflight.model.vocabulary import VantageKind
@@ -110,12 +111,17 @@ async def _scout(options: Options, wish: Wish, env: Environment, *, asked: Asked
         facts = await scouting.look(client, nodes, label=options.pool_label, stated=env.main.network_model)
         placement = placement if blind else pools.place(nodes, wish)
         stood = await beside.stand(client, placement, asked, env, own=options.namespace, secrets=secrets)
+        router = await _router(client, env)
         return Scouted(
             placement=stood.placement,
             unavailable=stood.unavailable,
-            facts=msgspec.structs.replace(facts, policies=stood.policies),
+            facts=msgspec.structs.replace(facts, policies=stood.policies, router_pods=router),
             notices=(*notices, *facts.notices, *stood.notices),
         )
+
+
+async def _router(client: Client, env: Environment) -> tuple[RouterPod, ...]:
+    return await router_pods.look(client, next(one for one in standing.wanted(env) if one.role is Role.ROUTER))
 
 
 def images(options: Options, env: Environment) -> tuple[str, ...]:

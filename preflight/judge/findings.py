@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from preflight.judge import attribution, policies, queries, remedies, viewing
+from preflight.judge import attribution, policies, queries, remedies, router, viewing
 from preflight.judge.cases import Case, cases
 from preflight.judge.grouping import Group, groups
 from preflight.judge.pattern import View
@@ -20,6 +20,7 @@ _MOST_LINES = 8
 
 # What the evidence itself proves needs no more; these say what somebody else would have to confirm.
 _LIKELY = {
+    "router.restart-needed": "the deployment's own variables: does anything but AKS set them?",
     "peers.other-answer": "what was injected into the pods, and what stands between them",
     "dns.rebind-filtered": "the private address at the authoritative server, beside the resolver's answer",
     "dns.privatelink-public-answer": "what the zone's network links and the resolver's forwarders are",
@@ -54,7 +55,7 @@ _POSSIBLE = {
 
 def find(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple[Finding, ...]:
     """All findings, heaviest first."""
-    found, stand = groups(cases(evidence, verdicts), verdicts), standing(evidence)
+    found, stand = groups([*cases(evidence, verdicts), *router.stale(evidence)], verdicts), standing(evidence)
     views = [(group, viewing.view(group, evidence, verdicts, stand)) for group in found]
     return tuple(
         _finding(str(number), group, view, evidence, verdicts) for number, (group, view) in enumerate(views, start=1)

@@ -160,6 +160,7 @@ TITLES: dict[str, str] = {
     "policy.may-deny": "Check that {policies} allows the real pods TCP {ports} to {hosts}",
     "peers.no-listener": "Look at why no pod answers at {who}",
     "peers.other-answer": "Find what answers in place of {hosts} on TCP {ports}",
+    "router.restart-needed": "Restart {hosts}: they were started with other proxy settings",
     "endpoint.wrong-address": "Point the record of {hosts} to the router's address",
     "endpoint.no-replicas": "Look at the model's pods behind {hosts}: none is ready",
     "endpoint.unavailable": "Look at the router and the model behind {hosts}",

@@ -190,6 +190,8 @@ _ALL = (
     # -- peers
     _c("peers.no-listener", PLATFORM, "The pod that should answer others did not start, so connections to its pool could not be tested.", "Read why it did not start, and run again."),
     _c("peers.other-answer", NETWORK, "A connection between two pods is accepted by something that is not the pod that was asked.", "Find the service mesh, proxy or device between pods, and exempt these ports from it."),
+    # -- router
+    _c("router.restart-needed", PLATFORM, "The router's pods have other proxy settings than a pod that starts now, so they were started before the proxy was changed.", "Restart the router: kubectl rollout restart deployment azureml-fe (v1, in default) or azureml-fe-v2 (extension, in azureml)."),
     # -- endpoint
     _c("endpoint.wrong-address", DNS, "The endpoint domain resolves to another address than the router's.", "Correct the record: after a switch to an internal load balancer the old one stays behind."),
     _c("endpoint.no-replicas", APPLICATION, "The router answers, but no replica of the model is ready.", "Look at the model's pods; the network is fine."),

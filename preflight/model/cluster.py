@@ -80,6 +80,17 @@ class RouterFacts(msgspec.Struct, frozen=True, kw_only=True):
     rights: str = ""  # "pods=yes,endpoints=no,services=yes": whether the account may list them; empty: not known
 
 
+class RouterPod(msgspec.Struct, frozen=True, kw_only=True):
+    """One running pod of the router (azureml-fe)."""
+
+    name: str
+    namespace: str
+    node: str = ""
+    started: str = ""  # UTC, ISO 8601
+    proxies: dict[str, str] = {}  # "https_proxy" -> URL without credentials, "no_proxy" -> text; as in VantageFacts
+    exempt: bool = False  # its annotation keeps AKS from writing proxy variables into it
+
+
 class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The cluster of one run."""
 
@@ -93,4 +104,5 @@ class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkFacts = NetworkFacts()
     router: RouterFacts | None = None  # None: not installed, or it may not be looked at
     policies: PolicyFacts | None = None  # None: there is no pod vantage, so nobody looked
+    router_pods: tuple[RouterPod, ...] = ()  # the oldest first
     notices: tuple[str, ...] = ()  # what could not be read, and what is therefore not known

@@ -29,6 +29,10 @@ class Kit:
         """One rule of the firewall."""
         self._run("fw", *argv)
 
+    def snat(self, mode: str) -> None:
+        """`on`: pods leave behind their node's address; `off`: with their own."""
+        self._run("snat", mode)
+
     def on_workstation(self, *argv: str) -> list[str]:
         """The command line that runs something with the nodes' DNS."""
         return [str(self.folder / "node-exec"), "workstation", *argv]
