@@ -19,7 +19,7 @@ from preflight.probes.redact import without_credentials
 Json = dict[str, Any]
 MOST: Final = 20
 _MOST_VALUE: Final = 2_000
-PROXIES: Final = ("https_proxy", "http_proxy", "all_proxy", "no_proxy")
+PROXIES: Final[tuple[str, ...]] = ("https_proxy", "http_proxy", "all_proxy", "no_proxy")
 
 
 async def look(client: Client, wanted: Wanted) -> tuple[RouterPod, ...]:

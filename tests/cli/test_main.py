@@ -115,3 +115,10 @@ def test_stdout_takes_one_format():
     done = preflight("demo", "--out", "-")
     assert done.returncode == 2
     assert "--format json --out -" in done.stderr
+
+
+@pytest.mark.parametrize("argv", [(), ("--plan", "-", "--listen", "5001")])
+def test_an_agent_has_a_plan_or_listens(preflight, argv: tuple[str, ...]):
+    code, _, err = preflight("agent", *argv)
+    assert code == 2
+    assert "give --plan FILE, or --listen PORTS" in err
