@@ -165,6 +165,7 @@ TITLES: dict[str, str] = {
     "endpoint.no-replicas": "Look at the model's pods behind {hosts}: none is ready",
     "endpoint.unavailable": "Look at the router and the model behind {hosts}",
     "vantage.not-run": "Make {who} available, or leave it out by choice",
+    "vantage.version-skew": "Give {who} the probe image of this version of preflight",
     "vantage.incomplete": "Run again: {who} stopped before everything was observed",
     "check.deadline": "Run again with a longer deadline: {hosts} took too long from {who}",
     "check.load-induced": "Find what gives way when many places ask {hosts} at once",
