@@ -28,6 +28,7 @@ _COMMANDS = {
     "manifests": ("preflight.cli.manifests", "Print a run in a cluster as YAML, for Git."),
     "collect": ("preflight.cli.collect", "Report what probes found that somebody else started."),
     "clean": ("preflight.cli.clean", "Remove what runs have left in a cluster."),
+    "capacity": ("preflight.cli.capacity", "Tell how many replicas a load needs, and how many fit."),
     "agent": ("preflight.cli.agent", "Run a plan here and print JSON lines (used in pods)."),
 }
 

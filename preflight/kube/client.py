@@ -17,6 +17,7 @@ import msgspec
 from preflight import __version__
 from preflight.failures import ClusterFailure, MissingExtra, Refused, UsageFailure
 from preflight.kube import refusals
+from preflight.kube.values import items, table, text
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient
@@ -28,6 +29,7 @@ _CONNECT_S = 10.0
 _ANSWER_S = 30.0
 MAX_ANSWER = 64 * 1024 * 1024
 MAX_LINE = 4 * 1024 * 1024
+MAX_OBJECTS = 500_000  # of one collection
 _CHUNK = 64 * 1024
 
 
@@ -53,6 +55,17 @@ class Client:
     async def get(self, path: str, query: Mapping[str, str] = {}) -> Json:
         """Read an object or a list. Raises `ClusterFailure`."""
         return await self._call("GET", path, query)
+
+    async def everything(self, path: str, *, page: int = 500) -> list[Json]:
+        """All objects of a collection, page by page. Raises `ClusterFailure`."""
+        found: list[Json] = []
+        more = ""
+        while True:
+            answer = await self.get(path, {"limit": str(page)} | ({"continue": more} if more else {}))
+            found += items(answer)
+            more = text(table(answer, "metadata").get("continue"), most=100_000)
+            if not more or len(found) > MAX_OBJECTS:
+                return found
 
     async def create(self, path: str, body: Json) -> Json:
         """Create an object in the collection at `path`. Raises `ClusterFailure`."""
