@@ -21,6 +21,7 @@ from preflight.kube.pairs import Answering
 from preflight.kube.pools import Place
 from preflight.model.plan import Plan, Task, VantagePlan
 from preflight.model.vocabulary import ProbeName
+from preflight.probes import names
 from preflight.probes.services.peers import ports
 from preflight.vantages.starting import Failed, Patience, Start
 
@@ -155,7 +156,7 @@ def ports_by_host(tasks: Sequence[Task]) -> dict[str, tuple[int, ...]]:
 
 def _filled(tasks: Sequence[Task], found: dict[str, Known], seen_port: int) -> list[Task]:
     seen = found.get(_SEEN_BY)
-    asks = {"seen_by": f"{seen.address}:{seen_port}", "seen_by_node": seen.node} if seen and seen.address else {}
+    asks = {"seen_by": names.join(seen.address, seen_port), "seen_by_node": seen.node} if seen and seen.address else {}
     filled = []
     for task in tasks:
         if task.probe is ProbeName.PEERS:

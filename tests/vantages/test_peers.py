@@ -101,6 +101,11 @@ def test_plans_are_told_addresses_troubles_and_once_who_sees_them():
     assert msgspec.json.encode(first)
 
 
+def test_an_ipv6_address_is_told_with_its_brackets():
+    (task,) = _filled(TASKS[2:3], {"seen.nodes": Known(address="fd00::4", node="n1")}, 27001)
+    assert task.params["seen_by"] == "[fd00::4]:27001"
+
+
 def test_a_pod_of_which_nothing_is_known_is_a_trouble_not_a_hole():
     (task,) = _filled((a_task("gone.pods", 5001),), {}, 27001)
     assert task.params["trouble_cause"] == "peers.no-listener"
