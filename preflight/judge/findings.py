@@ -208,7 +208,8 @@ def _queries(group: Group, view: View) -> tuple[Query, ...]:
 
 def _logged(case: Case, view: View) -> tuple[str, ...]:
     """The sources that a log shows."""
-    return (view.seen_as[case.vantage],) if case.vantage in view.seen_as else case.sources
+    behind = _hidden(case.vantage, view) and case.vantage in view.seen_as
+    return (view.seen_as[case.vantage],) if behind else case.sources
 
 
 def _both(traffic: queries.Traffic) -> tuple[Query, ...]:

@@ -170,3 +170,10 @@ def test_a_blocked_pair_and_a_blocked_service_are_two_findings():
     ]
     run = judge(evidence(plan(pods, blob), *seen, facts=(vantage("pod/user1"),)))
     assert len(run.findings) == 2
+
+
+def test_between_pods_logs_are_searched_for_the_pods_own_addresses():
+    stated = {"environment": {"network_model": "overlay"}}
+    (found,) = both_ways("system user1", ("user1", "system"), environment=stated).findings
+    assert all('"10.251.9.9"' in query.text and "add the node's address" not in query.text for query in found.queries)
+    assert "From: pod/user1 (10.251.9.9)" in found.change
