@@ -205,7 +205,7 @@ class Kubelet:
     async def _probed(self, key: Key, container: Container, began: str) -> None:
         """The startup probe: over TCP, as often as it takes."""
         if (port := container.startup_port) is None:
-            return
+            return None
         while True:
             if await _open(container.address, port):
                 return self._running(key, container, began, started=True)
