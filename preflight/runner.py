@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 import msgspec
+from msgspec import UNSET
 
 from preflight.model.observation import Observation, Repeat, VantageFacts
 from preflight.model.plan import Task, VantagePlan
@@ -17,6 +18,7 @@ from preflight.model.secret import Secrets
 from preflight.probes import doubt, local, noproxy, pacing, size
 from preflight.probes.clock import utc_now
 from preflight.probes.dialer import Dialer
+from preflight.probes.request import Beyond
 from preflight.probes.services import PROBES
 from preflight.probes.trail import Trail
 
@@ -50,7 +52,7 @@ async def run(plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
     async def one(task: Task) -> None:
         await asyncio.sleep(pacing.moment(plan.pace.spread_s, plan.vantage, task.key))
         async with everything:
-            await _observe(task, plan, dialer, secrets, take, ends=ends)
+            await observe(task, plan, dialer, secrets, take, ends=ends)
 
     try:
         async with Dialer(plan, facts, secrets) as dialer, asyncio.TaskGroup() as group:
@@ -71,7 +73,7 @@ async def run(plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
 async def _alone(task: Task, plan: VantagePlan, dialer: Dialer, secrets: Secrets, *, ends: float) -> Repeat:
     """The task once more, by itself."""
     seen: list[Observation] = []
-    await _observe(task, plan, dialer, secrets, seen.append, ends=ends)
+    await observe(task, plan, dialer, secrets, seen.append, ends=ends)
     return Repeat(
         started=seen[0].started, duration_ms=seen[0].duration_ms, hops=seen[0].hops, finished=seen[0].finished
     )
@@ -93,7 +95,7 @@ def _facts(plan: VantagePlan) -> VantageFacts:
     return msgspec.structs.replace(facts, notices=(*facts.notices, *notices))
 
 
-async def _observe(
+async def observe(
     task: Task,
     plan: VantagePlan,
     dialer: Dialer,
@@ -107,7 +109,7 @@ async def _observe(
     deadline = max(0.0, min(plan.limits.check_deadline_s, ends - loop.time()))
     begin = time.perf_counter()
     trail = Trail()
-    finished, deadline_hit, tool_error = False, False, None
+    finished, deadline_hit, tool_error, untested = False, False, None, ""
     try:
         async with asyncio.timeout(deadline) as bound:
             pacing.PATIENCE.set(lambda wait: bound.reschedule(min((bound.when() or ends) + wait, ends)))
@@ -117,6 +119,8 @@ async def _observe(
             finished = True
     except TimeoutError:
         deadline_hit = True
+    except Beyond as end:
+        finished, untested = True, str(end)
     except Exception as error:  # noqa: BLE001 - our own bugs become "the tool broke", never a failed check
         tool_error = _describe(error)
     finally:
@@ -133,6 +137,7 @@ async def _observe(
             finished=finished,
             deadline_hit=deadline_hit,
             tool_error=tool_error,
+            untested=untested or UNSET,
         )
         emit(size.bounded(seen))
 

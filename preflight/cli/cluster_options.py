@@ -28,6 +28,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     pod_namespace: str | None = None
     pod_labels: tuple[str, ...] = ()
     start_s: float = 330.0
+    via: tuple[tuple[str, str], ...] = ()  # ("existing-pod", "shop/model-0"), ...
 
     @property
     def given(self) -> bool:
@@ -50,6 +51,10 @@ def options(command: Command) -> Command:
         return command(*args, cluster=_options(given), **given)
 
     for option in (
+        click.option(
+            "--via", nargs=2, multiple=True, metavar="KIND TARGET",
+            help="No Jobs: a shell probe in what is there. existing-pod NS/POD[/CONTAINER]; may be repeated.",
+        ),
         click.option(
             "--start-deadline", metavar="SECONDS", type=click.FloatRange(min=1), default=330.0, show_default=True,
             help="Until a probe must have started; a registry that hangs is given up by containerd after 300.",
@@ -97,4 +102,5 @@ def _options(given: dict[str, Any]) -> Options:
         pod_namespace=given.pop("pod_namespace"),
         pod_labels=given.pop("pod_labels"),
         start_s=given.pop("start_deadline"),
+        via=given.pop("via"),
     )

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from preflight import plan as plans
-from preflight.cli import beside, load
+from preflight.cli import beside, load, via
 from preflight.cli.cluster_options import Options
 from preflight.cli.conduct import Circumstances, conducted
 from preflight.cli.image import default_image
@@ -136,6 +136,8 @@ def observer(
     catalogue: Catalogue, env: Environment, chosen: Selection, secrets: Secrets, how: Circumstances, *, options: Options
 ) -> Callable[[Journal], Awaitable[Evidence]]:
     """Plan a run from here and, when a cluster is named, from inside it; gives what conducts it. Raises `Failure`."""
+    if options.via:
+        return via.observer(catalogue, env, chosen, secrets, how, options=options)
     kinds = tuple(kind for kind in load.wanted_kinds(chosen.vantage) if kind in INSIDE)
     scouted = scout(options, env, kinds) if options.given and kinds else None
     return conductor(catalogue, env, chosen, secrets, how, options=options, scouted=scouted)

@@ -1,5 +1,8 @@
 """`preflight rbac`: the fewest rights that a run needs, as objects for an administrator to apply. Sends nothing."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import click
 
 from preflight.failures import UsageFailure
@@ -15,6 +18,9 @@ NAME = "preflight"
 @click.option("--group", metavar="NAME", help="Bind to this group; with Entra its object id.")
 @click.option("--service-account", metavar="NAMESPACE/NAME", help="Bind to this service account.")
 @click.option("--name", default=NAME, show_default=True, metavar="NAME", help="Name of the roles.")
+@click.option(
+    "--via", type=click.Choice(["existing-pod"]), help="The rights of `run --via existing-pod` instead, which are fewer."
+)
 def rbac(
     *,
     namespace: str | None,
@@ -23,6 +29,7 @@ def rbac(
     group: str | None,
     service_account: str | None,
     name: str,
+    via: str | None,
 ) -> None:
     """Print the rights that a run needs, as YAML.
 
@@ -30,9 +37,17 @@ def rbac(
     preflight rbac --namespace NAME --group ID | kubectl apply -f -
     """
     subject = _subject(user, group, service_account)
-    for right in (*rights.needed(own_namespace=namespace is None), *rights.LOOKS, *rights.POLICIES):
+    if via is not None:
+        _print(rights.of_shell(), rights.granting(name, subject, rights.of_shell(), namespace=namespace))
+        return
+    wanted = (*rights.needed(own_namespace=namespace is None), *rights.LOOKS, *rights.POLICIES)
+    _print(wanted, rights.roles(name, subject, namespace=namespace, beside=pod_namespace))
+
+
+def _print(wanted: Sequence[rights.Right], roles: list[dict[str, Any]]) -> None:
+    for right in wanted:
         click.echo(f"# {right}{' (optional)' if right.optional else ''}: {right.why}")
-    click.echo(text.to_yaml(rights.roles(name, subject, namespace=namespace, beside=pod_namespace)), nl=False)
+    click.echo(text.to_yaml(roles), nl=False)
 
 
 def _subject(user: str | None, group: str | None, service_account: str | None) -> dict[str, str]:

@@ -71,7 +71,19 @@ def _without_servers(dns: DnsFacts, scene: Scene) -> Outcome | None:
     if scene.facts is not None and not scene.facts.resolver.nameservers:
         source = scene.facts.resolver.source or "the system configuration"
         return fail("dns.no-resolver", f"{source} names no DNS server")
-    return None
+    return _by_system_alone(dns)
+
+
+def _by_system_alone(dns: DnsFacts) -> Outcome | None:
+    """A place where nothing could ask the servers themselves: that the name has no address is known, why is not."""
+    match dns.system.result:
+        case "failed":
+            return fail("dns.unresolved", f"the system's own lookup gives no address for {dns.name}")
+        case "timeout":
+            seconds = dns.system.duration_ms / 1000
+            return fail("dns.timeout", f"the system's own lookup of {dns.name} does not end within {seconds:.0f} s")
+        case _:
+            return None
 
 
 def _ordered(check: Check, dns: DnsFacts, servers: tuple[Said, ...], said: tuple[Said, ...]) -> Outcome:

@@ -245,6 +245,9 @@ def _verify(group: Group, verdicts: tuple[Verdict, ...], evidence: Evidence) -> 
 
 def _inside(group: Group, evidence: Evidence) -> str:
     """The options that go to the same places in the cluster; "" when the run was not in one."""
+    ways = [fact.via for fact in evidence.vantages if fact.vantage in group.vantages and fact.via is not UNSET]
+    if ways:
+        return f"--kubeconfig FILE {' '.join(f'--via {way}' for way in dict.fromkeys(ways))}"
     probed = {fact.vantage for fact in evidence.vantages if fact.place}
     names = [vantage.split("/") for vantage in group.vantages if vantage in probed]
     if not names:

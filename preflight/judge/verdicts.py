@@ -1,6 +1,7 @@
 """The verdicts of the checks that share one task at one vantage: who fails, who is blocked, what could not be told."""
 
 import msgspec
+from msgspec import UNSET
 
 from preflight.judge.outcome import Outcome, unknown
 from preflight.judge.scene import Scene
@@ -94,6 +95,8 @@ class _Court:
             return unknown("check.deadline", f"the deadline of {observation.deadline_ms / 1000:.0f} s passed first")
         if self.interrupted and not observation.finished:
             return unknown("check.interrupted", "the run was interrupted first")
+        if observation.untested is not UNSET:
+            return unknown("vantage.limited", observation.untested)
         return None
 
     def _rule(self, check: Check) -> Ruling:

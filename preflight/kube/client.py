@@ -4,11 +4,12 @@ Decides nothing. Authentication, trust and proxies are the library's, as the kub
 """
 
 import asyncio
+import base64
 import contextlib
 import os
 import ssl
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,16 @@ from preflight.kube import refusals
 from preflight.kube.values import items, table, text
 
 if TYPE_CHECKING:
+    from aiohttp import ClientWebSocketResponse
     from kubernetes.aio.client import ApiClient
     from kubernetes.aio.client.rest import RESTResponse
 
 Json = dict[str, Any]
 IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+EXEC_PROTOCOL = "v4.channel.k8s.io"  # every API server since 1.4 speaks it
 _CONNECT_S = 10.0
 _ANSWER_S = 30.0
+_FAREWELL_S = 2.0  # for the other end of a websocket to close too
 MAX_ANSWER = 64 * 1024 * 1024
 MAX_LINE = 4 * 1024 * 1024
 MAX_OBJECTS = 500_000  # of one collection
@@ -97,6 +101,57 @@ class Client:
                 yield rest
         finally:
             answer.response.close()
+
+    @contextlib.asynccontextmanager
+    async def socket(self, path: str, query: Sequence[tuple[str, str]]) -> "AsyncIterator[ClientWebSocketResponse]":
+        """A websocket to the API server, as `exec` wants it. Raises `ClusterFailure` when it is not opened."""
+        import aiohttp  # noqa: PLC0415 - the library's own transport: slow to import
+
+        self.calls[f"GET {_collection(path)}"] += 1
+        _, url, headers, _, _ = await self._library.param_serialize(
+            "GET", path, query_params=list(query), auth_settings=["BearerToken"]
+        )
+        headers = {name: value for name, value in headers.items() if name.lower() not in ("accept", "content-type")}
+        session = self._session()
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                opened = await session.ws_connect(
+                    url, headers=headers, protocols=(EXEC_PROTOCOL,), max_msg_size=MAX_LINE, proxy=self._proxy(),
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL_S),
+                )  # fmt: skip
+        except aiohttp.WSServerHandshakeError as error:
+            raise await self._refused(session, url, headers, error.status, path) from error
+        except _errors() as error:
+            raise translated(error, self.server) from error
+        try:
+            yield opened
+        finally:
+            with contextlib.suppress(*_errors()):
+                await opened.close()
+
+    async def _refused(self, session: Any, url: str, headers: dict[str, str], status: int, path: str) -> Refused:
+        """Asks once more in plain HTTP, since a handshake that fails throws away what the server says of it."""
+        asked = headers | {
+            "connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13",
+            "sec-websocket-key": base64.b64encode(os.urandom(16)).decode(), "sec-websocket-protocol": EXEC_PROTOCOL,
+        }  # fmt: skip
+        body = b""
+        with contextlib.suppress(*_errors()):
+            async with asyncio.timeout(_ANSWER_S), session.get(url, headers=asked, proxy=self._proxy()) as answer:
+                if answer.status >= 400:
+                    status, body = answer.status, await answer.content.read(_CHUNK)
+        return refusal(status, body, f"GET {path}")
+
+    def _session(self) -> Any:
+        """The library's own session: its trust, its client certificate, its connections."""
+        rest = self._library.rest_client
+        if rest.pool_manager is None:
+            rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 - as the library's own websocket client does
+        return rest.pool_manager
+
+    def _proxy(self) -> str | None:
+        proxy = self._library.configuration.proxy
+        return str(proxy) if proxy else None
 
     async def _call(self, method: str, path: str, query: Mapping[str, str] = {}, body: Json | None = None) -> Json:
         answer = await self._request(method, path, query, body, limit_s=_ANSWER_S)

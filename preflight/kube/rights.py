@@ -80,6 +80,19 @@ def needed(*, own_namespace: bool, secrets: bool = True) -> tuple[Right, ...]:
     )  # fmt: skip
 
 
+def of_shell() -> tuple[Right, ...]:
+    """The rights of `--via existing-pod`: nothing is created, a shell is started in what is there."""
+    return (
+        Right(group="", resource="pods", verbs=("get",), why="finds the pod, its containers and its node"),
+        # A websocket is a GET, which is what API servers look at; newer ones ask for create as well.
+        Right(group="", resource="pods/exec", verbs=("create", "get"), why="runs the shell probe in the pod"),
+        Right(
+            group="", resource="nodes", verbs=("get",), cluster=True, optional=True,
+            why="finds the pool of the pod's node",
+        ),
+    )  # fmt: skip
+
+
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
     """A right that this user does not have."""
 
@@ -124,11 +137,7 @@ def roles(name: str, subject: Json, *, namespace: str | None, beside: str | None
     Besides the optional looks: at single objects, each in a Role of that object's namespace, and at network policies,
     in a ClusterRole of their own. `beside` is the namespace of real pods in which pod probes may stand.
     """
-    rights = needed(own_namespace=namespace is None)
-    inside = [] if namespace is None else [right for right in rights if not right.cluster]
-    outside = [right for right in rights if right not in inside]
-    found = _pair("ClusterRole", name, None, outside, subject) if outside else []
-    found += _pair("Role", name, namespace, inside, subject) if inside else []
+    found = granting(name, subject, needed(own_namespace=namespace is None), namespace=namespace)
     for place in dict.fromkeys(one.namespace for one in LOOKS):
         looks = [one for one in LOOKS if one.namespace == place]
         found += _pair("Role", f"{name}-look", place, looks, subject)
@@ -136,6 +145,14 @@ def roles(name: str, subject: Json, *, namespace: str | None, beside: str | None
         there = [*(right for right in needed(own_namespace=False) if not right.cluster), *BESIDE]
         found += _pair("Role", f"{name}-pods", beside, there, subject)
     return found + _pair("ClusterRole", f"{name}-policies", None, POLICIES, subject)
+
+
+def granting(name: str, subject: Json, rights: Sequence[Right], *, namespace: str | None) -> list[Json]:
+    """A Role for what can be bound to the namespace, if there is one, and a ClusterRole for the rest."""
+    inside = [] if namespace is None else [right for right in rights if not right.cluster]
+    outside = [right for right in rights if right not in inside]
+    found = _pair("ClusterRole", name, None, outside, subject) if outside else []
+    return found + (_pair("Role", name, namespace, inside, subject) if inside else [])
 
 
 def _rule(right: Right) -> Json:

@@ -34,7 +34,7 @@ class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class SystemLookup(msgspec.Struct, frozen=True, kw_only=True):
     """What the system's own resolver (getaddrinfo, hosts file included) would have used."""
 
-    result: str  # "answer", "failed", "timeout", "replaced" (the environment maps the resolver), "literal"
+    result: str  # "answer", "failed", "timeout", "replaced" (the environment maps the resolver), "literal", "not-made"
     addresses: tuple[str, ...] = ()
     hosts_file: tuple[str, ...] = ()  # addresses that the hosts file has for the name
     error: str | None = None  # "EAI_NONAME", "EAI_AGAIN", ...
@@ -188,6 +188,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     finished: bool = False  # the probe came to its own end: nothing is missing that it would have brought
     deadline_hit: bool = False
     tool_error: str | None = None  # the tool broke: type and message, never a failed check
+    untested: str | UnsetType = UNSET  # what the means of this place could not test, and why: unknown, never passed
     alone: Repeat | UnsetType = UNSET  # what failed as under load, and was tried again alone
 
 
@@ -210,6 +211,7 @@ class VantageFacts(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     place: str = ""  # in a cluster: node, pool and image of the probe
     node: str = ""  # in a cluster: the node, as the probe itself knows it
+    via: str | UnsetType = UNSET  # "existing-pod shop/model-0": a shell probe in what was there, with fewer stages
     platform: str = ""
     resolver: ResolverFacts
     proxies: dict[str, str] = {}  # "https_proxy" -> URL without credentials, "no_proxy" -> text

@@ -35,3 +35,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     headers: httpx.Headers = msgspec.field(default_factory=httpx.Headers)
     body: bytes = b""  # decoded, at most `Request.body_limit` bytes; not redacted: it stays inside the probe
+
+
+class Beyond(Exception):  # noqa: N818 - an end, not an error
+    """The dialer of this place goes no further; the text says what stays untested by that."""
