@@ -55,6 +55,11 @@ def _control(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., 
 @click.option("--dns", metavar="ADDRESS", help="Where the DNS server listens, port 53.")
 @click.option("--assign", is_flag=True, help="Make the ranges local here first (ip route add local).")
 @click.option("--fault", "faults", multiple=True, metavar="REQUIREMENT=CAUSE[@VANTAGE]", help="Break this on purpose.")
+@click.option(
+    "--commands",
+    metavar="PROGRAM",
+    help="Run what `--via command-invoke` sends with this program, which reads a script: 'sh -s'.",
+)
 @_control(required=False)
 @_files
 def serve(
@@ -67,6 +72,7 @@ def serve(
     ca_out: Path | None,
     assign: bool,
     control: Path | None,
+    commands: str | None,
 ) -> None:
     """Serve until Ctrl-C. Prints the credentials that the environment names."""
     from preflight.lab.faults import parse  # noqa: PLC0415 - keeps --help quick
@@ -74,18 +80,28 @@ def serve(
 
     network = made(cidrs, dns, views, assign=assign)
     broken = [parse(text, network.vantages) for text in faults]
-    asyncio.run(_serve(network, broken, environment_out, ca_out, control))
+    asyncio.run(_serve(network, broken, environment_out, ca_out, control, commands=commands))
 
 
 async def _serve(
-    network: "Network", faults: "list[Fault]", environment_out: Path, ca_out: Path | None, control: Path | None
+    network: "Network",
+    faults: "list[Fault]",
+    environment_out: Path,
+    ca_out: Path | None,
+    control: Path | None,
+    *,
+    commands: str | None,
 ) -> None:
+    from preflight.lab.commands import runner  # noqa: PLC0415
     from preflight.lab.control import listening  # noqa: PLC0415
+    from preflight.lab.deployment import Role  # noqa: PLC0415
     from preflight.lab.embedded import Lab  # noqa: PLC0415
+    from preflight.lab.services.arm import ManagedCluster  # noqa: PLC0415
 
     stopped = until_stopped()
     async with contextlib.AsyncExitStack() as stack:
-        lab = Lab(faults=faults, network=network)
+        cluster = ManagedCluster(runner(commands) if commands is not None else None)
+        lab = Lab(faults=faults, network=network, own={Role.ARM: cluster})
         lab.check(faults, running=False)
         running = await stack.enter_async_context(lab)
         if control is not None:

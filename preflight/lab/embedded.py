@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +13,7 @@ from preflight.lab.dns import DnsServer, Part, View
 from preflight.lab.effects import Effects, Layer
 from preflight.lab.faults import VANTAGES, Fault
 from preflight.lab.front import Front
+from preflight.lab.http import Handler
 from preflight.lab.listener import Listener, Serve, State
 from preflight.lab.naming import Naming
 from preflight.lab.network import Network, unproducible
@@ -20,7 +21,8 @@ from preflight.lab.pages import Costume, Page, Presented
 from preflight.lab.pki import Pki
 from preflight.lab.proxy import Proxy
 from preflight.lab.script import Answer, Script
-from preflight.model.plan import Mapping
+from preflight.lab.services.arm import ManagedCluster
+from preflight.model.plan import Mapping as Detour
 
 __all__ = ["VANTAGES", "Lab", "Network"]
 
@@ -50,8 +52,14 @@ class Lab:
     """`async with Lab() as lab`: on loopback ports, or on the real addresses of a `Network` inside a namespace."""
 
     def __init__(
-        self, faults: Sequence[Fault] = (), vantages: Sequence[str] = VANTAGES, network: Network | None = None
+        self,
+        faults: Sequence[Fault] = (),
+        vantages: Sequence[str] = VANTAGES,
+        network: Network | None = None,
+        *,
+        own: Mapping[at.Role, Handler] = {},
     ) -> None:
+        self._own = {at.Role.ARM: ManagedCluster(), **own}
         self._effects, self._script, self._costume = Effects(faults), Script(), Costume()
         self._vantages, self._network = (network.vantages if network else tuple(vantages)), network
         self._hosts_here = {name: network.moved(host) if network else host for name, host in at.BY_NAME.items()}
@@ -142,7 +150,7 @@ class Lab:
         return {environment.variable(name): value for name, value in at.SECRETS.items()}
 
     @property
-    def mappings(self) -> dict[str, Mapping]:
+    def mappings(self) -> dict[str, Detour]:
         """Vantage -> its resolvers and where the addresses are; empty with a network."""
         return {} if self._network else {vantage: self._mapping(vantage) for vantage in self._vantages}
 
@@ -152,7 +160,7 @@ class Lab:
             resolvers=[server.nameserver for server in self._compared],
             proxied=[name.partition("/")[0] for name in self._vantages if self._effects.proxied(name)],
             not_given=self._effects.not_given,
-            mapping=self.mappings.get("workstation", Mapping()),
+            mapping=self.mappings.get("workstation", Detour()),
             endpoint=self._hosts_here[at.ENDPOINT.name].public or "",
             private=self._network is not None and self._network.private,
             pools=_pools(self._vantages),
@@ -185,7 +193,9 @@ class Lab:
         if host.role is at.Role.PROXY:
             return Proxy(whose, self._effects, lambda name, port: self._place(vantage, name, port)).serve
         real = self._network is not None and bool(self._network.moves)
-        return Front(host, address, whose, self._pki, self._effects, costume=self._costume, real_sources=real).serve
+        return Front(
+            host, address, whose, self._pki, self._effects, costume=self._costume, real_sources=real, own=self._own
+        ).serve
 
     def _place(self, vantage: str, name: str, port: int) -> tuple[str, int] | None:
         """Where the proxy connects to for a name: it stands inside the network and resolves as that does."""
@@ -233,7 +243,7 @@ class Lab:
         for key, listener in self._listeners.items():
             yield key, listener, self._hosts[key]
 
-    def _mapping(self, vantage: str) -> Mapping:
+    def _mapping(self, vantage: str) -> Detour:
         places: dict[str, str] = {}
         for (name, address, port), listener, host in self._all():
             if name == vantage:
@@ -242,4 +252,4 @@ class Lab:
         anything = self._listeners[vantage, at.ENDPOINT.addresses[0], at.ENDPOINT.port].port
         ports = {host.port for host in at.HOSTS}
         places |= {f"{address}:{port}": f"{_LOOPBACK}:{anything}" for address in at.SPARE for port in ports}
-        return Mapping(nameservers=tuple(server.nameserver for server in self._resolvers[vantage]), connect_to=places)
+        return Detour(nameservers=tuple(server.nameserver for server in self._resolvers[vantage]), connect_to=places)

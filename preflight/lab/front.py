@@ -4,11 +4,11 @@ Cuts come after the ClientHello, where a filtering firewall has read the server 
 """
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from preflight.lab import deployment as at
 from preflight.lab.effects import Effects, Layer
-from preflight.lab.http import Request, Response, answer, head, page, requests
+from preflight.lab.http import Handler, Request, Response, answer, head, page, requests
 from preflight.lab.pages import Costume
 from preflight.lab.pki import Leaf, Pki
 from preflight.lab.services import ERRORS, HANDLERS
@@ -43,8 +43,10 @@ class Front:
         *,
         costume: Costume,
         real_sources: bool = False,
+        own: Mapping[at.Role, Handler] = {},
     ) -> None:
         self._host, self._vantage, self._pki, self._effects, self._costume = host, vantage, pki, effects, costume
+        self._handlers = {**HANDLERS, **own}
         self._real_sources = real_sources  # services then report the address that they see
         self._inside = address == host.private or address.startswith("10.")
 
@@ -78,7 +80,7 @@ class Front:
             if cause in _BREAKS and not (cause == "http.stalled" and raw.segment <= _PASSES):
                 await _BREAKS[cause](stream, raw, request)
                 return
-            handler = _ANSWERS.get(cause or "") or ERRORS.get(cause or "") or HANDLERS[self._host.role]
+            handler = _ANSWERS.get(cause or "") or ERRORS.get(cause or "") or self._handlers[self._host.role]
             naming, page = self._effects.naming, self._costume.answer(self._host.name, request)
             await answer(stream, request, page or naming.response(handler(naming.request(request))))
 

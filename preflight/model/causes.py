@@ -196,6 +196,17 @@ _ALL = (
     _c("peers.other-answer", NETWORK, "A connection between two pods is accepted by something that is not the pod that was asked.", "Find the service mesh, proxy or device between pods, and exempt these ports from it."),
     # -- router
     _c("router.restart-needed", PLATFORM, "The router's pods have other proxy settings than a pod that starts now, so they were started before the proxy was changed.", "Restart the router: kubectl rollout restart deployment azureml-fe (v1, in default) or azureml-fe-v2 (extension, in azureml)."),
+    # -- azure: what a run asks of Azure Resource Manager for itself (--via command-invoke)
+    _c("azure.login-refused", IDENTITY, "Nobody is signed in to Azure here, or Azure Resource Manager does not accept the token.", "Sign in: az login, or the variables of a service principal or federated identity."),
+    _c("azure.forbidden", IDENTITY, "The identity may not run commands in the cluster through Azure.", "Grant Microsoft.ContainerService/managedClusters/runcommand/action and commandResults/read on the cluster."),
+    _c("azure.not-found", APPLICATION, "Azure Resource Manager does not know the cluster that --via names.", "Correct --via command-invoke SUBSCRIPTION/GROUP/CLUSTER, or sign in to the right tenant."),
+    _c("azure.throttled", PLATFORM, "Azure Resource Manager throttles requests (429).", "Wait and repeat; look for what uses up the subscription's requests."),
+    _c("azure.unreachable", NETWORK, "Azure Resource Manager cannot be reached from the workstation, so nothing can be started through it.", "Allow the cloud's Resource Manager host (management.azure.com), TCP 443, from the workstation."),
+    _c("azure.unavailable", PLATFORM, "Azure Resource Manager answers with a server error.", "Check Azure status and repeat."),
+    _c("azure.rejected", PLATFORM, "Azure Resource Manager rejects the request to run a command.", "Read its code and message in the evidence."),
+    _c("azure.unexpected-answer", NETWORK, "What answers for Azure Resource Manager does not answer as it does.", "Find what answers for the address: a proxy, or a stand-in."),
+    _c("azure.command-disabled", PLATFORM, "The cluster has run command disabled.", "Enable it (az aks update --enable-run-command), or run from a network that reaches the API server."),
+    _c("azure.command-failed", PLATFORM, "AKS accepted the command and could not run it in the cluster.", "Look at the pod in the namespace aks-command: scheduling, image pull, policies."),
     # -- endpoint
     _c("endpoint.wrong-address", DNS, "The endpoint domain resolves to another address than the router's.", "Correct the record: after a switch to an internal load balancer the old one stays behind."),
     _c("endpoint.no-replicas", APPLICATION, "The router answers, but no replica of the model is ready.", "Look at the model's pods; the network is fine."),

@@ -31,6 +31,22 @@ def vantage_plan(
     )
 
 
+def workstation_terms(env: Environment) -> VantagePlan:
+    """The circumstances of this place without any task: for requests that preflight makes for itself."""
+    workstation = VantageKind.WORKSTATION
+    return VantagePlan(
+        run_id="",
+        vantage=workstation.value,
+        tasks=(),
+        limits=env.limits,
+        mapping=env.mapping,
+        proxy=_proxy(env, workstation, env.mapping),
+        no_proxy_as="python",
+        ca_pem=env.ca_pem,
+        compare_resolvers=env.main.resolvers,
+    )
+
+
 def _proxy(env: Environment, kind: VantageKind, detour: Mapping) -> Proxy:
     """The file's proxy where it names this vantage.
 

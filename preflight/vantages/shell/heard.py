@@ -15,13 +15,12 @@ Section = dict[str, list[str]]  # kind of line -> what that tool said
 
 
 class Heard:
-    """What has come so far. Section 0 is about the place itself."""
+    """What has come so far. Section 0 is about the place itself; its end is the script's."""
 
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id
         self._sections: defaultdict[int, Section] = defaultdict(dict)
         self._size = 0
-        self.complete = False  # the closing line came
         self.foreign = 0  # lines that are not the probe's
         self.last_foreign = ""  # what the shell itself said, most likely
 
@@ -35,7 +34,6 @@ class Heard:
             return None
         task, kind, mark, said = int(match[2]), match[3], match[4], match[5]
         if kind == "z":
-            self.complete |= task == 0
             return task
         self._keep(task, kind, said, goes_on=mark == "+")
         return None

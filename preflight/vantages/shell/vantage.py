@@ -37,23 +37,29 @@ class Carrier(Protocol):
 class ShellVantage:
     """Runs a plan at one place, with whatever tools are there. Secrets stay here."""
 
-    def __init__(self, carrier: Carrier, where: Where) -> None:
+    def __init__(self, carrier: Carrier, where: Where, *, at_once: int | None = None) -> None:
         self._carrier, self._where = carrier, where
+        self._at_once = at_once  # targets of one script, where its output is limited
 
     async def __call__(self, plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:  # noqa: ARG002
         """Run the plan there; returns what is true of the place, or why not all was seen."""
         asks = await replay.asks(plan)
         visit = _Visit(plan, asks, self._where, emit)
+        size = self._at_once or max(len(asks), 1)
         try:
             async with asyncio.timeout(plan.limits.run_deadline_s + _GRACE_S):
-                async with contextlib.aclosing(self._carrier(script.text(plan, asks))) as lines:
-                    async for line in lines:
-                        await visit.hear(line)
+                for start in range(0, len(asks), size):
+                    await self._send(script.text(plan, asks[start : start + size]), visit)
         except ClusterFailure as failure:
             return visit.facts(failure.text, failure.cause)
         except TimeoutError:
             return visit.facts("the shell probe did not finish within the run's deadline", "pod.deadline")
         return visit.facts(visit.ending)
+
+    async def _send(self, text: str, visit: "_Visit") -> None:
+        async with contextlib.aclosing(self._carrier(text)) as lines:
+            async for line in lines:
+                await visit.hear(line)
 
 
 class _Visit:
@@ -92,7 +98,7 @@ class _Visit:
         """The closing facts, or why there are none."""
         spoke = bool(self._heard.section(0))
         facts = self._introduce() if spoke else self._unheard()
-        if cause is None and self._heard.complete and len(self._observed) == len(self._asks):
+        if cause is None and spoke and len(self._observed) == len(self._asks):
             return msgspec.structs.replace(facts, finished=utc_now(), complete=True)
         lost = f"{len(self._observed)} of {len(self._asks)} targets were observed"
         text = f"{otherwise}; {lost}" if spoke else otherwise
