@@ -17,6 +17,9 @@ _DENIED: Final = "pod.admission-denied"
 _GONE: Final = "kube.namespace-gone"
 _NODES_OUT: Final = "or leave the nodes out by choice (--vantage workstation,pod)"
 
+# The API server's own words, and the proxy's in front of konnectivity: Azure/AKS#1361, apiserver-network-proxy.
+_TUNNEL: Final = re.compile(r"error dialing backend|No agent available")
+
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule of the cluster says no to."""
@@ -137,6 +140,8 @@ def cause(status: int, message: str) -> str:
     """The cause of a refusal; what a rule of the cluster forbids comes before what a role does not grant."""
     if (rule := by_rule(message)) is not None:
         return rule
+    if _TUNNEL.search(message):
+        return "kube.log-channel-broken"
     match status:
         case 401:
             return "kube.login-refused"

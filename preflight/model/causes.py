@@ -185,7 +185,7 @@ _ALL = (
     _c("kube.login-refused", IDENTITY, "The API server does not accept the credentials of the kubeconfig.", "Sign in again (az aks get-credentials, kubelogin), or name another context."),
     _c("kube.unreachable", NETWORK, "The API server cannot be reached from the workstation, so nothing can be started in the cluster.", "Run from a host that reaches the API server, or open the way to it."),
     _c("kube.api-lost", NETWORK, "The API server was lost while probes were starting or running, and did not come back in time.", "Run again; look at the API server's health and at the way to it."),
-    _c("kube.log-channel-broken", NETWORK, "The API server cannot read the log of a probe: its way to the kubelet is broken.", "Open the way between API server and nodes: konnectivity's tunnel out of the nodes, or TCP 10250 to them."),
+    _c("kube.log-channel-broken", NETWORK, "The API server's way to the kubelet is broken: it cannot read the log of a probe, or run a command in a pod.", "Open the way between API server and nodes: konnectivity's tunnel out of the nodes, or TCP 10250 to them."),
     _c("kube.rejected", PLATFORM, "The API server rejected an object of the run as invalid.", "Read its message; report it, since it is probably our bug."),
     _c("kube.namespace-gone", PLATFORM, "The namespace of the run is being deleted, or is not there.", "Create the namespace, or choose another one."),
     # -- policy: network policies that tell the probe and the real pods apart

@@ -20,13 +20,21 @@ CHANNEL: Final = "kube.log-channel-broken"
 
 
 def newest(found: Sequence[Json]) -> dict[str, Json]:
-    """The newest pod of each vantage, as their annotations name them."""
+    """The newest pod of each vantage, as their annotations name them; one that is under way counts when there is no other.
+
+    A schedule starts the next one at any moment: what the last one saw is then still the result.
+    """
     pods_of: dict[str, Json] = {}
-    for pod in sorted(found, key=lambda one: str(one["metadata"].get("creationTimestamp") or "")):
+    for pod in sorted(found, key=_age):
         vantage = (pod["metadata"].get("annotations") or {}).get(objects.VANTAGE)
         if isinstance(vantage, str):
             pods_of[vantage] = pod
     return dict(sorted(pods_of.items()))
+
+
+def _age(pod: Json) -> tuple[bool, str]:
+    under_way = isinstance(pods.read(pod), pods.Running | pods.Waiting)
+    return not under_way, str(pod["metadata"].get("creationTimestamp") or "")
 
 
 class Collected:
@@ -66,4 +74,5 @@ class Collected:
     def _where(self) -> str:
         spec = self._pod.get("spec") or {}
         image = next((one.get("image") for one in spec.get("containers") or []), "")
-        return f"node {spec.get('nodeName') or '?'}, image {image}"
+        started = self._pod["metadata"].get("creationTimestamp") or "?"
+        return f"node {spec.get('nodeName') or '?'}, image {image}, started {started}"

@@ -165,7 +165,7 @@ SLOW = failure(
 POLICY = failure(
     400,
     "KubernetesOperationError",
-    'Failed to run command in managed cluster due to kubernetes failure. details: admission webhook'
+    "Failed to run command in managed cluster due to kubernetes failure. details: admission webhook"
     ' "validation.gatekeeper.sh" denied the request: [azurepolicy-x] Container user-command is not allowed',
 )
 FOUND = document(200, {"properties": {}})
@@ -192,9 +192,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("answers", "cause", "said"), ANSWERS)
-async def test_what_the_resource_manager_says_is_a_cause(
-    world: World, answers: list[Response], cause: str, said: str
-):
+async def test_what_the_resource_manager_says_is_a_cause(world: World, answers: list[Response], cause: str, said: str):
     path = (
         f"https://{at.ARM.name}/subscriptions/{at.SUBSCRIPTION}/resourceGroups/{at.GROUP}/providers"
         f"/Microsoft.ContainerService/managedClusters/{at.CLUSTER}/commandResults/{'0' * 32}?api-version=2025-10-01"

@@ -34,7 +34,12 @@ mode = "System"
 name = "user1"
 """
 TERMS = Terms(
-    run_id="0123456789ab", namespace="ns", start_s=330, run_s=300, expires="2026-01-01T00:00:00Z", pull_secrets=("pull",)
+    run_id="0123456789ab",
+    namespace="ns",
+    start_s=330,
+    run_s=300,
+    expires="2026-01-01T00:00:00Z",
+    pull_secrets=("pull",),
 )
 OWNER = {"metadata": {"name": "first", "uid": "6a9b1c3e-0000-4000-8000-000000000001"}}
 SUBJECT = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "u"}

@@ -97,7 +97,10 @@ def with_tools(folder: Path, *tools: str) -> dict[str, str]:
 @contextlib.asynccontextmanager
 async def a_registry(authority: Authority):
     """Answers as a registry does, to https://localhost:PORT."""
-    headers = (("www-authenticate", 'Bearer realm="https://localhost/token"'), ("docker-distribution-api-version", "registry/2.0"))
+    headers = (
+        ("www-authenticate", 'Bearer realm="https://localhost/token"'),
+        ("docker-distribution-api-version", "registry/2.0"),
+    )
     web = Web(default=response(401, b'{"errors":[]}', headers, "Unauthorized"))
     async with serve(web, context=authority.issue("localhost", "127.0.0.1").context(alpn=("http/1.1",))) as server:
         yield server, web
@@ -237,7 +240,10 @@ async def test_the_place_says_what_it_is():
 async def test_proxy_variables_are_facts_without_their_password():
     env = {"PATH": "/usr/bin:/bin", "https_proxy": "http://user:hunter22@proxy.invalid:3128", "NO_PROXY": "10.0.0.0/8"}
     facts, (seen,) = await run(Shell("dash", env=env), plan(task("https", "api.example", 443)))
-    assert facts.proxies == {"https_proxy": "http://***@proxy.invalid:3128", "no_proxy": "10.0.0.0/8"} or facts.proxies == {
+    assert facts.proxies == {
+        "https_proxy": "http://***@proxy.invalid:3128",
+        "no_proxy": "10.0.0.0/8",
+    } or facts.proxies == {
         "https_proxy": "http://proxy.invalid:3128",
         "no_proxy": "10.0.0.0/8",
     }
@@ -309,5 +315,3 @@ async def test_hostile_output_is_bounded_and_breaks_nothing():
     assert "x)" not in facts.platform
     assert seen.tool_error is None
     assert len(msgspec.json.encode(seen)) < 300_000
-
-
