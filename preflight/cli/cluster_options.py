@@ -53,7 +53,7 @@ def options(command: Command) -> Command:
     for option in (
         click.option(
             "--via", nargs=2, multiple=True, metavar="KIND TARGET",
-            help="A shell probe, no Jobs: existing-pod NS/POD[/CONTAINER], command-invoke SUB/GROUP/CLUSTER; repeatable.",
+            help="A shell probe, no Jobs: existing-pod NS/POD[/CONTAINER], command-invoke SUB/GROUP/CLUSTER.",
         ),
         click.option(
             "--start-deadline", metavar="SECONDS", type=click.FloatRange(min=1), default=330.0, show_default=True,

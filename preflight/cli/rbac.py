@@ -19,7 +19,9 @@ NAME = "preflight"
 @click.option("--service-account", metavar="NAMESPACE/NAME", help="Bind to this service account.")
 @click.option("--name", default=NAME, show_default=True, metavar="NAME", help="Name of the roles.")
 @click.option(
-    "--via", type=click.Choice(["existing-pod"]), help="The rights of `run --via existing-pod` instead, which are fewer."
+    "--via",
+    type=click.Choice(["existing-pod"]),
+    help="The rights of `run --via existing-pod` instead, which are fewer.",
 )
 def rbac(
     *,

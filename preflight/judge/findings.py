@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 
 import msgspec
+from msgspec import UNSET
 
 from preflight.judge import attribution, policies, queries, remedies, router, viewing
 from preflight.judge.cases import Case, cases
@@ -247,7 +248,9 @@ def _inside(group: Group, evidence: Evidence) -> str:
     """The options that go to the same places in the cluster; "" when the run was not in one."""
     ways = [fact.via for fact in evidence.vantages if fact.vantage in group.vantages and fact.via is not UNSET]
     if ways:
-        return f"--kubeconfig FILE {' '.join(f'--via {way}' for way in dict.fromkeys(ways))}"
+        kinds = ",".join(dict.fromkeys(("workstation", *(vantage.partition("/")[0] for vantage in group.vantages))))
+        file = "--kubeconfig FILE " if any(way.startswith("existing-pod") for way in ways) else ""
+        return f"{file}--vantage {kinds} {' '.join(f'--via {way}' for way in dict.fromkeys(ways))}"
     probed = {fact.vantage for fact in evidence.vantages if fact.place}
     names = [vantage.split("/") for vantage in group.vantages if vantage in probed]
     if not names:

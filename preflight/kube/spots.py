@@ -98,7 +98,7 @@ def place(
     pool = str((labels or {}).get(label) or "") or (named[1] if named and labels is None else pools.WHOLE)
     on_host = bool((pod.get("spec") or {}).get("hostNetwork"))
     policy = (pod.get("spec") or {}).get("dnsPolicy")
-    more = ()
+    more: tuple[str, ...] = ()
     if on_host and policy == "ClusterFirstWithHostNet":
         more = (f"pod {spot.namespace}/{spot.pod} is in its node's network but asks the cluster's DNS",)
     return Found(

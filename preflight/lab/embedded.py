@@ -59,7 +59,7 @@ class Lab:
         *,
         own: Mapping[at.Role, Handler] = {},
     ) -> None:
-        self._own = {at.Role.ARM: ManagedCluster(), **own}
+        self._own: dict[at.Role, Handler] = {at.Role.ARM: ManagedCluster(), **own}
         self._effects, self._script, self._costume = Effects(faults), Script(), Costume()
         self._vantages, self._network = (network.vantages if network else tuple(vantages)), network
         self._hosts_here = {name: network.moved(host) if network else host for name, host in at.BY_NAME.items()}

@@ -20,7 +20,7 @@ CHANNEL: Final = "kube.log-channel-broken"
 
 
 def newest(found: Sequence[Json]) -> dict[str, Json]:
-    """The newest pod of each vantage, as their annotations name them; one that is under way counts when there is no other.
+    """The newest pod of each vantage, as their annotations name them; one under way only where there is no other.
 
     A schedule starts the next one at any moment: what the last one saw is then still the result.
     """

@@ -1,4 +1,4 @@
-"""`--via command-invoke` from the command line, against the lab's Azure Resource Manager; commands run in a real shell."""
+"""`--via command-invoke` from the command line, against the lab's Resource Manager; commands run in a real shell."""
 
 import asyncio
 import json
@@ -168,13 +168,14 @@ POLICY = failure(
     "Failed to run command in managed cluster due to kubernetes failure. details: admission webhook"
     ' "validation.gatekeeper.sh" denied the request: [azurepolicy-x] Container user-command is not allowed',
 )
+BUSY = failure(503, "ServerTimeout", "later", {"Retry-After": "0"})
 FOUND = document(200, {"properties": {}})
 ANSWERS = [
     pytest.param([FORBIDDEN, FORBIDDEN], "azure.forbidden", "runCommand/action", id="403"),
     pytest.param([FOUND, SLOW], "azure.command-failed", "did not start within 30s", id="pod does not start"),
     pytest.param([FOUND, POLICY], "pod.admission-denied", "gatekeeper", id="policy"),
     pytest.param([failure(409, "OperationNotAllowed", "busy")], "azure.rejected", "OperationNotAllowed busy", id="409"),
-    pytest.param([failure(503, "ServerTimeout", "later", {"Retry-After": "0"})] * 4, "azure.unavailable", "503", id="503"),
+    pytest.param([BUSY] * 4, "azure.unavailable", "503", id="503"),
     pytest.param(
         [failure(429, "SubscriptionRequestsThrottled", "wait", {"Retry-After": "0"})] * 4,
         "azure.throttled", "429", id="429 for ever",

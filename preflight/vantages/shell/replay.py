@@ -4,8 +4,8 @@ So a registry's challenge or an account's error code is read by the same code as
 stopped there, and the observation says what was not tested.
 """
 
-import contextlib
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from typing import Final
 
@@ -90,19 +90,19 @@ class _Recorded(Dialer):
     async def fetch(self, trail: Trail, role: str, request: Request) -> Reply:
         brought, url = self._once(role), _REDACTOR.url(request.url)
         if brought.http is UNSET or brought.http.result != "ok" or brought.http.status is None:
-            return Reply(hop=self._hop(trail, role, url, brought))
+            return Reply(hop=self._told(trail, role, url, brought))
         headers = httpx.Headers([(name.encode(), value.encode()) for name, value in brought.headers])
         bare = Hop(role=role, url=url, started=self._started, at_ms=0.0, duration_ms=0.0)
         reply = Reply(hop=bare, status=brought.http.status, headers=headers, body=brought.body)
         if redirects.following(request, reply, frozenset({request.url}), 1) is not None:
             # What only points elsewhere is no answer of the service: the hop ends before it.
-            self._hop(trail, role, url, msgspec.structs.replace(brought, http=UNSET))
+            self._told(trail, role, url, msgspec.structs.replace(brought, http=UNSET))
             there = _REDACTOR.url(headers.get("location", ""))[:300]
             raise Beyond(f"HTTP {reply.status} sends clients on to {there}, where the shell probe does not follow")
-        return msgspec.structs.replace(reply, hop=self._hop(trail, role, url, brought))
+        return msgspec.structs.replace(reply, hop=self._told(trail, role, url, brought))
 
     async def connect(self, trail: Trail, role: str, target: Target) -> Hop:
-        return self._hop(trail, role, target.url, self._once(role))
+        return self._told(trail, role, target.url, self._once(role))
 
     def _once(self, role: str) -> Stages:
         if self._spent:
@@ -110,7 +110,7 @@ class _Recorded(Dialer):
         self._spent = True
         return self._brought
 
-    def _hop(self, trail: Trail, role: str, url: str, brought: Stages) -> Hop:
+    def _told(self, trail: Trail, role: str, url: str, brought: Stages) -> Hop:
         with trail.hop(role, url) as draft:
             draft.started, draft.at_ms, draft.duration_ms = self._started, 0.0, brought.duration_ms
             draft.dns, draft.proxy, draft.connections = brought.dns, brought.proxy, brought.connections

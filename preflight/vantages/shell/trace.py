@@ -94,8 +94,9 @@ class Run:
                 self._sent(at_ms, text[2:])
             case "< ":
                 self._received(at_ms, text[2:])
-            case _ if (message := _MESSAGE.fullmatch(text)) is not None:
-                self.message = message[2][:300]
+            case _:
+                message = _MESSAGE.fullmatch(text)
+                self.message = message[2][:300] if message is not None else self.message
 
     def _note(self, at_ms: float, text: str) -> None:
         if (match := _TRYING.fullmatch(text)) is not None:
