@@ -145,6 +145,7 @@ _ALIKE: dict[str, str] = {
     "pull.no-answer": "http.timeout",
     "kube.unreachable": "tcp.timeout",
     "kube.api-lost": "tcp.timeout",
+    "azure.unreachable": "tcp.timeout",
 }
 
 _POD_ONLY: dict[str, tuple[Candidate, ...]] = {

@@ -14,6 +14,7 @@ from preflight.model.vocabulary import Status
 # Consumers that may ask any of the configured servers for any query; the others keep to an order.
 # CoreDNS: plugin forward, policy random by default. dnsmasq: without strict-order it asks all and keeps the fastest.
 _ANY_SERVER = ("coredns", "dnsmasq")
+_TOOLS = ("getent", "curl")  # that made the lookup, in place of an error code that they do not tell
 _GLIBC_SERVERS = 3  # resolv.conf(5): MAXNS
 
 
@@ -76,6 +77,8 @@ def _without_servers(dns: DnsFacts, scene: Scene) -> Outcome | None:
 
 def _by_system_alone(dns: DnsFacts) -> Outcome | None:
     """A place where nothing could ask the servers themselves: that the name has no address is known, why is not."""
+    if dns.system.error not in _TOOLS:  # a lookup of our own that was cut off before any server was heard
+        return None
     match dns.system.result:
         case "failed":
             return fail("dns.unresolved", f"the system's own lookup gives no address for {dns.name}")

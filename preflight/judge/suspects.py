@@ -324,6 +324,7 @@ OTHERS: dict[str, tuple[Candidate, ...]] = {
     "tls.intercepted": (INSPECTION,),
     "tls.alpn-stripped": (INSPECTION,),
     "kube.unexpected-answer": (IN_ITS_PLACE, FOREIGN_ADDRESS),
+    "azure.unexpected-answer": (IN_ITS_PLACE, FOREIGN_ADDRESS),
     "proxy.failed": (
         Candidate(
             what="the proxy's own DNS or way out to the target",

@@ -37,7 +37,7 @@ class SystemLookup(msgspec.Struct, frozen=True, kw_only=True):
     result: str  # "answer", "failed", "timeout", "replaced" (the environment maps the resolver), "literal", "not-made"
     addresses: tuple[str, ...] = ()
     hosts_file: tuple[str, ...] = ()  # addresses that the hosts file has for the name
-    error: str | None = None  # "EAI_NONAME", "EAI_AGAIN", ...
+    error: str | None = None  # "EAI_NONAME", "EAI_AGAIN", ...; "getent", "curl": that tool's, which does not say why
     duration_ms: float = 0.0
 
 

@@ -135,6 +135,6 @@ def test_a_value_of_the_wrong_type_is_noticed():
 
 
 def test_the_rights_of_a_shell_probe_create_nothing_but_an_exec():
-    roles = rights.roles("preflight", SUBJECT, rights.of_shell(), namespace="ns")
+    roles = rights.granting("preflight", SUBJECT, rights.of_shell(), namespace="ns")
     creates = [rule["resources"] for role in roles for rule in role.get("rules", []) if "create" in rule["verbs"]]
     assert creates == [["pods/exec"]]

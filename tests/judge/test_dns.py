@@ -347,3 +347,10 @@ def test_nothing_but_the_family_that_nobody_spoke_of_is_a_wrong_address():
     facts = dns(answer("2603:1030::5", rtype="AAAA"), answer())
     outcome = judged(facts, Expect(addresses=("20.1.2.3",)), vantage(families=("ipv4", "ipv6")))
     assert outcome.cause == "endpoint.wrong-address"
+
+
+def test_a_name_that_only_the_system_s_own_lookup_could_be_asked_for_is_unresolved():
+    failed = SystemLookup(result="failed", error="curl")
+    assert judged(dns(system=failed)).cause == "dns.unresolved"
+    silent = SystemLookup(result="timeout", error="getent", duration_ms=7000)
+    assert judged(dns(system=silent)).cause == "dns.timeout"

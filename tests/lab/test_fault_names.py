@@ -26,7 +26,7 @@ def test_faults_are_listed_once_and_in_the_form_that_other_tools_read():
 
 
 # What neither a server nor a lack in the environment can produce: facts of the machine, and a guess of the judge.
-NOT_SERVED = ("vantage", "check", "preflight", "pull", "pod")
+NOT_SERVED = ("vantage", "check", "preflight", "pull", "pod", "azure")
 OF_A_CLUSTER = {
     f"kube.{name}"
     for name in (
@@ -35,7 +35,8 @@ OF_A_CLUSTER = {
     )
 }  # fmt: skip
 ELSEWHERE = {
-    "clock.wrong", "dns.catch-all", "dns.hosts-override", "dns.no-resolver", "dns.search-domain", "route.prohibited",
+    "clock.wrong", "dns.catch-all", "dns.hosts-override", "dns.no-resolver", "dns.search-domain", "dns.unresolved",
+    "route.prohibited",
     "tcp.reset",
 }  # fmt: skip
 

@@ -132,7 +132,8 @@ def from_getent(told: Told) -> SystemLookup:
     """The system's own lookup, hosts file included."""
     addresses = _addresses(line.split()[0] for line in told.lines if line.split())
     result = "answer" if addresses else "timeout" if (told.exit_code or 0) >= words.KILLED else "failed"
-    return SystemLookup(result=result, addresses=addresses, duration_ms=told.seconds * 1000)
+    error = None if addresses else "getent"
+    return SystemLookup(result=result, addresses=addresses, error=error, duration_ms=told.seconds * 1000)
 
 
 def hosts_file(lines: Iterable[str], name: str) -> tuple[str, ...]:

@@ -203,4 +203,4 @@ def _system(section: Section, connected: tuple[str, ...], *, unresolved: bool) -
         return lookups.from_getent(told(section["g"]))
     if connected:
         return SystemLookup(result="answer", addresses=connected)
-    return SystemLookup(result="failed") if unresolved else None
+    return SystemLookup(result="failed", error="curl") if unresolved else None
