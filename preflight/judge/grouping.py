@@ -40,7 +40,14 @@ _BY_PLACES = {
     "tls.timeout",
     "http.stalled",
 }
-_BY_VANTAGE = {"clock.wrong", "dns.no-resolver", "dns.search-domain", "vantage.not-run", "vantage.limited", "vantage.incomplete"}
+_BY_VANTAGE = {
+    "clock.wrong",
+    "dns.no-resolver",
+    "dns.search-domain",
+    "vantage.not-run",
+    "vantage.limited",
+    "vantage.incomplete",
+}
 _EACH = 5  # places that are told one by one; what more of them share is told once for each kind
 _OF_PROBES = ("pull.", "pod.", "azure.")
 _OF_CLUSTER = {

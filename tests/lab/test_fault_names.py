@@ -25,8 +25,9 @@ def test_faults_are_listed_once_and_in_the_form_that_other_tools_read():
     assert all(re.fullmatch(r"[a-z0-9.-]+=[a-z]+\.[a-z0-9-]+", line) for line in lines)
 
 
-# What neither a server nor a lack in the environment can produce: facts of the machine, and a guess of the judge.
-NOT_SERVED = ("vantage", "check", "preflight", "pull", "pod", "azure")
+# What neither a server nor a lack in the environment can produce: facts of the machine and of a cluster, guesses of the
+# judge, and what a run asks of Azure for itself.
+NOT_SERVED = ("vantage", "check", "preflight", "pull", "pod", "policy", "peers", "router", "snat", "azure")
 OF_A_CLUSTER = {
     f"kube.{name}"
     for name in (
@@ -37,7 +38,7 @@ OF_A_CLUSTER = {
 ELSEWHERE = {
     "clock.wrong", "dns.catch-all", "dns.hosts-override", "dns.no-resolver", "dns.search-domain", "dns.unresolved",
     "route.prohibited",
-    "tcp.reset",
+    "tcp.reset", "tcp.lossy",
 }  # fmt: skip
 
 
