@@ -137,7 +137,10 @@ def _meant(name: str, known: Iterable[str]) -> str:
 def _target(requirement: Requirement) -> Iterator[Wrong]:
     whole = PLACEHOLDER.sub("x", requirement.target)
     allowed = ("x",) if requirement.target.startswith("{") else ("https", "http", "tcp")
-    parts = urlsplit(whole if "://" in whole else f"x://{whole}")
+    try:
+        parts = urlsplit(whole if "://" in whole else f"x://{whole}")
+    except ValueError:  # a bracket that is no IPv6 address's
+        parts = urlsplit("")
     if (
         ("://" not in whole and not requirement.target.startswith("{"))
         or parts.scheme not in allowed
