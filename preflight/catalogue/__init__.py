@@ -2,5 +2,6 @@
 
 from preflight.catalogue.clouds import load_clouds
 from preflight.catalogue.load import load
+from preflight.catalogue.steps import load_steps
 
-__all__ = ["load", "load_clouds"]
+__all__ = ["load", "load_clouds", "load_steps"]

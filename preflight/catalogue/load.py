@@ -10,6 +10,7 @@ import msgspec
 from preflight import resources
 from preflight.catalogue.clouds import FILE as CLOUDS
 from preflight.catalogue.files import folder_files, label, read_toml
+from preflight.catalogue.steps import FILE as STEPS
 from preflight.catalogue.verify import verify
 from preflight.failures import Problems, UsageFailure
 from preflight.model.catalogue import Catalogue, Requirement
@@ -58,7 +59,7 @@ def _folder(folder: Path, problems: list[str], *, alone: bool) -> list[Draft]:
     drafts: dict[str, Draft] = {}
     files = folder_files(folder)
     for path in files:
-        if path.name == CLOUDS:
+        if path.name in (CLOUDS, STEPS):
             continue
         for draft in _file(path, problems):
             if draft.id in drafts:

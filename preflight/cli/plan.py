@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
-from preflight.cli import load, options, plan_text
+from preflight import catalogue as catalogues
+from preflight.cli import load, options, plan_steps, plan_text
+from preflight.failures import UsageFailure
 from preflight.model.environment import Environment
 
 
@@ -20,15 +22,30 @@ from preflight.model.environment import Environment
     show_default=True,
     help="csv is for a firewall team, markdown for a ticket.",
 )
-def plan(config: Path, checks: tuple[Path, ...], sets: tuple[str, ...], chosen: options.Selection, wanted: str) -> None:
+@click.option("--by-step", is_flag=True, help="By the documented steps of a deployment, with what stays unproven.")
+def plan(
+    config: Path,
+    checks: tuple[Path, ...],
+    sets: tuple[str, ...],
+    chosen: options.Selection,
+    wanted: str,
+    *,
+    by_step: bool,
+) -> None:
     """Show what would be checked, without sending a packet.
 
     Every connection with its source, host, port and reason, for all vantages, whether
     or not they can run from here; then what is left out, and why.
     """
     catalogue, env = load.everything(config, checks, sets, os.environ)
-    text = plan_text.FORMATS[wanted](load.whole_plan(catalogue, env, chosen), subject(env))
-    click.echo(text, nl=False)
+    whole = load.whole_plan(catalogue, env, chosen)
+    if by_step:
+        if wanted != "table":
+            raise UsageFailure(f"--by-step: is text for people\n  leave out --format {wanted}")
+        steps = catalogues.load_steps({one.id for one in catalogue.requirements})
+        click.echo(plan_steps.as_text(steps, whole, subject(env)), nl=False)
+        return
+    click.echo(plan_text.FORMATS[wanted](whole, subject(env)), nl=False)
 
 
 def subject(env: Environment) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from preflight import catalogue
 from preflight.cli import load, plan_text
 from preflight.cli.options import Selection
 from preflight.failures import UsageFailure
@@ -137,3 +138,28 @@ def test_a_stand_in_decides_for_what_was_left_out_by_choice():
 def test_a_later_set_wins():
     _, env = load.everything(CONFIG, (), ("environment.region=one", "environment.region=two"), {})
     assert env.main.region == "two"
+
+
+def test_by_step_says_what_of_each_documented_step_is_proven_and_what_is_not(preflight):
+    code, out, _ = preflight("plan", "--config", CONFIG, "--by-step")
+    steps = re.split(r"\n\n(?=\d  )", out)[1:]
+    assert code == 0
+    assert [step.splitlines()[0][:1] for step in steps] == list("12345678")
+    assert all("not proven" in step for step in steps)
+    assert "proves     nothing" in steps[4]
+    assert "compares" in steps[0]
+    assert "proves" not in steps[0].replace("not proven", "")
+    assert "dependency.features" in steps[5]
+    assert "left out   entra.token" in steps[5]
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_every_requirement_but_the_endpoint_and_the_router_s_own_belongs_to_a_step():
+    known = {one.id for one in catalogue.load().requirements}
+    told = {requirement for step in catalogue.load_steps(known) for requirement in step.requirements}
+    assert {one.partition(".")[0] for one in known - told} <= {"endpoint", "router", "workspace"}
+
+
+def test_steps_are_text_for_people(preflight):
+    code, _, err = preflight("plan", "--config", CONFIG, "--by-step", "--format", "csv")
+    assert (code, "--format csv" in err) == (2, True)
