@@ -15,6 +15,7 @@ import msgspec
 from preflight import catalogue as catalogues
 from preflight.catalogue.conditions import CONDITIONS
 from preflight.catalogue.places import EACH, PLACES
+from preflight.catalogue.steps import Step
 from preflight.catalogue.verify import ALPN, LINKS, ROLES, TRUSTS
 from preflight.environment.shape import CloudTable, File
 from preflight.environment.template import TABLES, value
@@ -32,6 +33,7 @@ class RequirementFile(msgspec.Struct, frozen=True, kw_only=True):
 
     requirement: tuple[Requirement, ...] = ()  # one [[requirement]] each
     clouds: dict[str, CloudTable] = {}  # in clouds.toml: host suffixes of clouds
+    step: tuple[Step, ...] = ()  # in steps.toml: the documented steps of a deployment, in order
 
 
 def generated(readme: str) -> dict[Path, str]:

@@ -18,10 +18,10 @@ OWN: Final = "dependency.*"  # the user's own requirements, which no catalogue k
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One step; its number is its place."""
 
-    title: str
+    title: str  # what happens
     where: str  # who does it
     vantages: tuple[VantageKind, ...]  # whose view says something about it
-    requirements: tuple[str, ...]  # ids of the catalogue
+    requirements: tuple[str, ...]  # ids of the catalogue; dependency.* for the user's own
     unproven: str  # what no check can show beforehand
 
 
