@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from preflight import catalogue, environment, plan
 from preflight.failures import UsageFailure
 from preflight.model.plan import Mapping
-from preflight.model.vocabulary import Link, Severity, VantageKind
+from preflight.model.vocabulary import Link, ProbeName, Severity, VantageKind
 
 CATALOGUE, CLOUDS = catalogue.load(), catalogue.load_clouds()
 WHOLE = (Path(__file__).parents[1] / "environment" / "whole.toml").read_text().partition("[mapping]")[0]
@@ -502,3 +502,41 @@ def test_a_plan_never_holds_a_secret(tmp_path_factory, text):
 def test_a_plan_survives_the_journey_as_json(env):
     built = build(env(WHOLE))
     assert msgspec.json.decode(msgspec.json.encode(built), type=type(built)) == built
+
+
+ASKING = ("workstation", "pod/a", "pod/b", "pod/c")
+PEERS = {"a.pods": ("pod/b",), "b.pods": ("pod/a", "pod/c")}
+
+
+@pytest.mark.parametrize("requirement", ["peers.router", "peers.model"])
+def test_without_a_cluster_nobody_is_asked_and_the_plan_says_why(env, requirement):
+    built = build(env(""))
+    (entry,) = left_out(built, requirement)
+    assert (entry.status, entry.vantage) == ("skipped", None)
+    assert "--kubeconfig" in entry.reason
+    assert not any(task.probe is ProbeName.PEERS for task in built.tasks)
+
+
+def test_each_pair_is_one_check_of_the_one_who_asks(env):
+    built = build(env(""), ASKING, peers=PEERS)
+    ids = {check.id for check in built.checks if check.requirement == "peers.model"}
+    assert ids == {"peers.model@pod/b[a.pods]", "peers.model@pod/a[b.pods]", "peers.model@pod/c[b.pods]"}
+    assert set(built.runs["pod/b"]) >= {"peers:a.pods:5001", "peers:a.pods:8000"}
+    assert "peers:b.pods:5001" not in built.runs["pod/b"]
+    assert not any(key.startswith("peers:") for key in built.runs["workstation"])
+
+
+def test_the_router_s_ports_are_the_documented_ones(env):
+    built = build(env(""), ASKING, peers=PEERS)
+    task = next(one for one in built.tasks if one.key == "peers:a.pods:8000")
+    assert task.params == {"ports": "8001,9001,11001,12001,12101,12201,20000"}
+
+
+def test_one_pod_alone_needs_no_brackets(env):
+    built = build(env(""), ("pod/a",), peers={"a.pods": ("pod/a",)})
+    assert checks_of(built, "peers.model")["pod/a"].id == "peers.model@pod/a"
+
+
+def test_pods_left_out_by_choice_leave_them_out_too(env):
+    built = build(env(""), ("workstation",), left_out={VantageKind.POD: "vantage left out"})
+    assert checks_of(built, "peers.model") == {}
