@@ -252,7 +252,9 @@ def _inside(group: Group, evidence: Evidence) -> str:
         file = "--kubeconfig FILE " if any(way.startswith("existing-pod") for way in ways) else ""
         return f"{file}--vantage {kinds} {' '.join(f'--via {way}' for way in dict.fromkeys(ways))}"
     probed = {fact.vantage for fact in evidence.vantages if fact.place}
+    asked = [case.peer for case in group.cases if case.peer]  # both ends have to be there
     names = [vantage.split("/") for vantage in group.vantages if vantage in probed]
+    names += [peer.split("/") for peer in asked] if names else []
     if not names:
         return ""
     kinds = ",".join(dict.fromkeys(kind for kind, *_ in names))

@@ -1,7 +1,7 @@
 """Connections between pods: every port in one verdict, both ends in one finding, one finding per thing to change."""
 
 import pytest
-from builders.facts import check, connection, evidence, observation, plan, vantage
+from builders.facts import change, check, connection, evidence, observation, plan, vantage
 from msgspec import UNSET
 
 from preflight.judge import judge
@@ -38,7 +38,7 @@ def run_of(pairs: dict[tuple[str, str], tuple[Hop, ...]], requirement="peers.mod
         port = hops[0].url.rpartition(":")[2]
         task, at, target = f"peers:{peer}.pods:{port}", f"pod/{source}", f"{peer}.pods:{port}"
         one = check(requirement, "origin", "port", at=at, target=target, task=task)
-        checks.append(type(one)(**{**{f: getattr(one, f) for f in one.__struct_fields__}, "id": f"{one.id}[{peer}]"}))
+        checks.append(change(one, id=f"{one.id}[{peer}]"))
         seen.append(observation(*hops, task=task, at=at, probe=ProbeName.PEERS, target=target, finished=True))
     return judge(evidence(plan(*checks), *seen, environment=environment or {}))
 
@@ -177,3 +177,10 @@ def test_between_pods_logs_are_searched_for_the_pods_own_addresses():
     (found,) = both_ways("system user1", ("user1", "system"), environment=stated).findings
     assert all('"10.251.9.9"' in query.text and "add the node's address" not in query.text for query in found.queries)
     assert "From: pod/user1 (10.251.9.9)" in found.change
+
+
+def test_a_repaired_pair_is_verified_with_both_of_its_pools():
+    run = both_ways("system user1 gpu", ("user1", "system"))
+    there = tuple(change(one, place="node n") for one in run.vantages)
+    (found,) = judge(evidence(run.plan, *run.observations, facts=there)).findings
+    assert found.verify == "preflight run --only peers.model --kubeconfig FILE --vantage pod --pool user1 --pool system"
