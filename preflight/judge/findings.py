@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 import msgspec
 from msgspec import UNSET
 
-from preflight.judge import attribution, policies, queries, remedies, router, viewing
+from preflight.judge import attribution, naming, policies, queries, remedies, router, viewing
 from preflight.judge.cases import Case, cases
 from preflight.judge.grouping import Group, groups
 from preflight.judge.pattern import View
@@ -15,7 +15,7 @@ from preflight.judge.scene import listed
 from preflight.judge.standing import standing
 from preflight.model.causes import CAUSES
 from preflight.model.run import Candidate, Evidence, Finding, Query, Verdict
-from preflight.model.vocabulary import Confidence, Owner, VantageKind, vantage_kind
+from preflight.model.vocabulary import Confidence, Owner, VantageKind
 
 _MOST_LINES = 8
 
@@ -114,7 +114,7 @@ def _words(group: Group, view: View) -> remedies.Words:
 
     every = group.cases
     words = remedies.Words(
-        who=of([_who(vantage, every, view) for vantage in group.vantages], "the places that need it"),
+        who=of(naming.places(group.vantages, every, view), "the places that need it"),
         hosts=of(_hosts(every), "the targets"),
         ports=of([str(port) for case in every for port in case.ports or (case.port,) if port], "443"),
         servers=of([server for case in every for server in case.servers], "the DNS server"),
@@ -137,23 +137,6 @@ def _hosts(every: tuple[Case, ...]) -> list[str]:
     return [next((one for one in patterns if fnmatchcase(case.host, one)), case.host) for case in every]
 
 
-def _who(vantage: str, every: tuple[Case, ...], view: View) -> str:
-    """The place, with the address that it sent from where the network sees that address, or that a service saw."""
-    egress = [case.egress for case in every if case.vantage == vantage and case.egress]
-    if egress:
-        return f"{vantage} (seen as {listed(egress, most=2)})"
-    if _hidden(vantage, view):
-        return f"{vantage} (behind its node, {view.seen_as[vantage]})" if vantage in view.seen_as else vantage
-    sources = [source for case in every if case.vantage == vantage for source in case.sources]
-    known = [*sources[:1], *([f"of {view.ranges[vantage]}"] if vantage in view.ranges else [])]
-    return f"{vantage} ({', '.join(known) if len(known) > 1 else listed(sources, most=2)})" if known else vantage
-
-
-def _hidden(vantage: str, view: View) -> bool:
-    """Pods that leave behind their node's address; among themselves they keep their own."""
-    return bool(view.behind) and not view.between_pods and vantage_kind(vantage) is VantageKind.POD
-
-
 def _change(title: str, group: Group, view: View) -> str:
     """A ticket's text: what, from where, to what, when seen, what it breaks."""
     cause, every = CAUSES[group.cause], group.cases
@@ -162,9 +145,7 @@ def _change(title: str, group: Group, view: View) -> str:
         f"{title}.",
         f"Cause: {group.cause}. {cause.meaning}",
         f"First step: {cause.remedy}",
-        f"From: {listed([_who(vantage, every, view) for vantage in group.vantages], most=20)}"
-        if group.vantages
-        else "",
+        f"From: {listed(naming.places(group.vantages, every, view), most=20)}" if group.vantages else "",
         f"To: {targets}" if targets else "",
         f"Seen: {min(time for case in every for time in case.times)}" if any(case.times for case in every) else "",
         f"Without it: {' '.join(dict.fromkeys(case.breaks for case in every if case.breaks))}",
@@ -202,14 +183,14 @@ def _queries(group: Group, view: View) -> tuple[Query, ...]:
             destinations=tuple(dict.fromkeys(address for case in every for address in case.addresses)),
             ports=tuple(port for case in every for port in case.ports or (case.port,) if port),
             names=tuple(dict.fromkeys(case.host for case in every)),
-            hidden=any(_hidden(vantage, view) and vantage not in view.seen_as for vantage in group.vantages),
+            hidden=any(naming.hidden(vantage, view) and vantage not in view.seen_as for vantage in group.vantages),
         )
     )
 
 
 def _logged(case: Case, view: View) -> tuple[str, ...]:
     """The sources that a log shows."""
-    behind = _hidden(case.vantage, view) and case.vantage in view.seen_as
+    behind = naming.hidden(case.vantage, view) and case.vantage in view.seen_as
     return (view.seen_as[case.vantage],) if behind else case.sources
 
 

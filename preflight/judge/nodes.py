@@ -14,19 +14,33 @@ _MOST_KINDS = 4
 _ALIKE_DAYS = 7  # nodes of one scaling or upgrade are made within days
 
 
-def shares(failing: Sequence[str], plan: Plan) -> tuple[str, ...]:
-    """`3 of 5 nodes of pool user1` for the places that fail, where the pool's nodes are known and more than one."""
-    totals = _totals(plan.cluster)
+def shares(failing: Sequence[str], plan: Plan) -> dict[str, str]:
+    """`node/user1` -> `3 of 5 nodes` that fail, where the pool's nodes are known and more than one."""
+    return {place: f"{bad} of {total} nodes" for place, bad, total, _ in _shares(failing, plan)}
+
+
+def sentences(failing: Sequence[str], plan: Plan) -> tuple[str, ...]:
+    """The same as sentences, with how many nodes were probed when not all of them were."""
     told = []
-    for kind in (VantageKind.NODE, VantageKind.POD):
-        bad = _by_pool(failing, kind)
-        probed = _by_pool(plan.vantages, kind)
-        for pool, number in bad.items():
-            total, seen = totals[pool], probed[pool]
-            if total > 1 and seen >= number:
-                rest = "" if seen == total else f"; {seen} of {total} {'was' if seen == 1 else 'were'} probed"
-                told.append(f"{kind.value}/{pool} fails on {number} of {total} nodes of the pool{rest}.")
+    for place, bad, total, seen in _shares(failing, plan):
+        rest = "" if seen == total else f"; {seen} of {total} {'was' if seen == 1 else 'were'} probed"
+        told.append(f"{place} fails on {bad} of {total} nodes of the pool{rest}.")
     return tuple(told)
+
+
+def place_of(vantage: str) -> str:
+    """`node/user1` of `node/user1/NODE`."""
+    return "/".join(vantage.split("/")[:2])
+
+
+def _shares(failing: Sequence[str], plan: Plan) -> Iterator[tuple[str, int, int, int]]:
+    """Place, failing nodes, all nodes, probed nodes."""
+    totals = _totals(plan.cluster)
+    for kind in (VantageKind.NODE, VantageKind.POD):
+        bad, probed = _by_pool(failing, kind), _by_pool(plan.vantages, kind)
+        for pool, number in bad.items():
+            if totals[pool] > 1 and probed[pool] >= number:
+                yield f"{kind.value}/{pool}", number, totals[pool], probed[pool]
 
 
 def differences(plan: Plan) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ def view(group: Group, evidence: Evidence, verdicts: tuple[Verdict, ...], stand:
         model=stand.model,
         behind=stand.behind,
         subnets=subnets(evidence.environment, failing),
+        shares=nodes.shares(failing, evidence.plan),
         ranges={vantage: stand.ranges[vantage] for vantage in failing if vantage in stand.ranges},
         seen_as={vantage: stand.seen[vantage] for vantage in failing if stand.behind and vantage in stand.seen},
     )
@@ -49,7 +50,7 @@ def side_by_side(group: Group, seen: View, evidence: Evidence, verdicts: tuple[V
     certificates = compared.certificates(bad, good) if group.cause in _BY_CERTIFICATE else ()
     return (
         *([first] if first else []),
-        *nodes.shares(seen.failing, evidence.plan),
+        *nodes.sentences(seen.failing, evidence.plan),
         *peering.ways_back(group.cases, verdicts),
         *compared.split_horizon(bad, good),
         *certificates,

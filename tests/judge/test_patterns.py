@@ -194,9 +194,9 @@ def labelled(behind: Behind, words: str = ""):
 def test_the_cluster_s_own_labels_count_where_nothing_is_stated():
     places, facts = {"node/a": WELL, "pod/a": SILENT}, on(("node/a", "n1"), ("pod/a", "n1"))
     (found,) = run_of(places, facts=facts, cluster=labelled(Behind.YES, "overlay")).findings
-    assert "From: pod/a (behind its node, 10.250.2.2)" in found.change
+    assert "From: pod/a (behind its node, 10.250.2.2" in found.change
     (found,) = run_of(places, facts=facts, cluster=labelled(Behind.NO, "vnet")).findings
-    assert "From: pod/a (10.240.8.17, of 10.251.2.0/24)" in found.change
+    assert "From: pod/a (10.240.8.17, of 10.251.2.0/24, 1 of 3 nodes)" in found.change
     assert "10.251.2.0/24" in found.candidates[0].what
 
 
@@ -281,3 +281,16 @@ def test_silence_inside_and_outside_have_their_own_suspects_besides():
         {"workstation": {"dns": resolved(PRIVATE), "connections": (connection(PRIVATE),)}, "node/a": INSIDE}
     )
     assert "peering" in inside.findings[0].candidates[0].what
+
+
+def test_the_title_says_for_how_many_nodes_it_speaks():
+    (one,) = run_of({"node/a": SILENT}, cluster=CLUSTER).findings
+    assert one.title == f"Allow TCP 443 from node/a (10.240.8.17, 1 of 3 nodes) to {HOST}"
+
+
+def test_many_nodes_of_a_pool_are_counted_not_listed():
+    nodes = tuple(NodeFacts(name=f"n{number}", pool="a") for number in range(9))
+    cluster = ClusterFacts(nodes=nodes, nodes_total=9)
+    places = {f"node/a/n{number}": SILENT if number < 5 else WELL for number in range(9)}
+    (found,) = run_of(places, cluster=cluster).findings
+    assert found.title == f"Allow TCP 443 from node/a (5 of 9 nodes) to {HOST}"
