@@ -21,6 +21,7 @@ from preflight.environment.shape import CloudTable, File
 from preflight.environment.template import TABLES, value
 from preflight.model.catalogue import Catalogue, Requirement
 from preflight.model.environment import Credentials
+from preflight.model.secret import SERVICE_ACCOUNT
 from preflight.model.vocabulary import Severity, Stage
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -195,7 +196,7 @@ def _refine(components: dict[str, Any]) -> None:
     at("Main", "region").update(pattern="^[a-z][a-z0-9]*$")
     at("Requirement", "id").update(pattern="^[a-z0-9.-]+$")
     at("Requirement", "trust").update(enum=list(TRUSTS))
-    at("Requirement", "secrets").update(items={"enum": list(Credentials.__struct_fields__)})
+    at("Requirement", "secrets").update(items={"enum": [*Credentials.__struct_fields__, SERVICE_ACCOUNT]})
     at("Requirement", "reviewed").update(pattern=r"^\d{4}-\d{2}-\d{2}$")
     at("RequirementExpect", "link").update(enum=list(LINKS))
     at("RequirementExpect", "alpn").update(items={"enum": list(ALPN)})

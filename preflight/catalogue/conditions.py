@@ -80,6 +80,11 @@ CONDITIONS: Final[dict[str, Condition]] = {
         only="only with dedicated data endpoints (registry.data_endpoints) or a private endpoint (registry.link)",
         never="not with dedicated data endpoints or a private endpoint",
     ),
+    "router": Condition(
+        holds=lambda env, _item: env.cluster is not None and env.cluster.router is not None,
+        only="only where the router runs: it was not found in the cluster, or no cluster was named (--kubeconfig)",
+        never="not where the router runs",
+    ),
     "storage.table": Condition(
         holds=lambda _env, item: item.storage is not None and item.storage.table,
         only="only for accounts with tables (storage.table)",

@@ -10,21 +10,24 @@ from typing import Final
 
 import msgspec
 
+from preflight.model.cluster import ClusterFacts, ServiceFacts
 from preflight.model.environment import ApiAccess, Dependency, Environment, StorageAccount
 from preflight.model.vocabulary import Link, Severity
 
+NO_CLUSTER: Final = "no cluster was named (--kubeconfig)"
 PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 
 
 class Absent(msgspec.Struct, frozen=True):
-    """The key whose value is missing."""
+    """The key whose value is missing; `why` is said where no file gives it."""
 
     key: str
+    why: str = ""
 
     @property
     def reason(self) -> str:
         """Why a requirement is left out."""
-        return f"{self.key} is not given"
+        return self.why or f"{self.key} is not given"
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +122,48 @@ def _workspace_region(env: Environment) -> Value:
     return env.workspace.region or _region(env)
 
 
+def _scouted(key: str, read: Callable[[ClusterFacts], str], otherwise: str) -> Callable[[Environment], Value]:
+    """What only the cluster itself says: `otherwise` tells why it is not known of one that was looked at."""
+
+    def value(env: Environment) -> Value:
+        if env.cluster is None:
+            return Absent(key, NO_CLUSTER)
+        return read(env.cluster) or Absent(key, otherwise)
+
+    return value
+
+
+def _at(service: ServiceFacts | None, usual: int) -> str:
+    """`10.96.0.1:443`, brackets around IPv6."""
+    if service is None or not service.addresses:
+        return ""
+    address = service.addresses[0]
+    return f"{f'[{address}]' if ':' in address else address}:{_port(service, usual)}"
+
+
+def _port(service: ServiceFacts | None, usual: int) -> int:
+    return service.ports[0] if service is not None and service.ports else usual
+
+
+def _replicas(facts: ClusterFacts) -> str:
+    """Every replica that is ready, as `address:port`, commas between."""
+    ready = (one for one in facts.dns_replicas if one.ready)
+    return ",".join(
+        f"[{one.address}]:{one.port}" if ":" in one.address else f"{one.address}:{one.port}" for one in ready
+    )
+
+
+def _outside_name(env: Environment) -> Value:
+    """A name that this deployment needs and the cluster's own DNS has to ask somebody else for."""
+    found = (env.api_server.fqdn, env.main.bootstrap_registry, _login_server(env), env.cloud.mcr)
+    return next((one for one in found if isinstance(one, str) and one), Absent("api_server.fqdn"))
+
+
+_NO_API: Final = "the Service default/kubernetes could not be read"
+_NO_DNS: Final = "the Service kube-system/kube-dns could not be read"
+_NO_REPLICAS: Final = "the Endpoints kube-system/kube-dns could not be read"
+_NO_RIGHTS: Final = "what the router's account may do could not be asked"
+
 PLACES: Final[dict[str, Callable[[Environment], Value]]] = {
     "environment.region": _region,
     "environment.bootstrap_registry": lambda env: _key("environment.bootstrap_registry", env.main.bootstrap_registry),
@@ -148,6 +193,14 @@ PLACES: Final[dict[str, Callable[[Environment], Value]]] = {
     "endpoint.domain": lambda env: _key("endpoint.domain", env.endpoint.domain),
     "endpoint.path": lambda env: env.endpoint.path,
     "endpoint.address": lambda env: _key("endpoint.address", env.endpoint.address),
+    "cluster.api_server": _scouted("cluster.api_server", lambda facts: _at(facts.api_service, 443), _NO_API),
+    "cluster.api_port": _scouted("cluster.api_port", lambda facts: str(_port(facts.api_service, 443)), _NO_API),
+    "cluster.dns": _scouted("cluster.dns", lambda facts: _at(facts.dns_service, 53), _NO_DNS),
+    "cluster.dns_replicas": _scouted("cluster.dns_replicas", _replicas, _NO_REPLICAS),
+    "cluster.router_rights": _scouted(
+        "cluster.router_rights", lambda facts: facts.router.rights if facts.router is not None else "", _NO_RIGHTS
+    ),
+    "cluster.outside_name": _outside_name,
 }
 
 

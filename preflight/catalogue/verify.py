@@ -9,6 +9,7 @@ from preflight.catalogue import conditions
 from preflight.catalogue.places import EACH, PLACEHOLDER, PLACES, placeholders
 from preflight.model.catalogue import Requirement
 from preflight.model.environment import Credentials
+from preflight.model.secret import SERVICE_ACCOUNT
 from preflight.model.vocabulary import ProbeName, Stage
 from preflight.strict import nearest, shown
 
@@ -18,7 +19,7 @@ Place = Callable[[str, str], str]  # id and key -> the text before a problem
 ROLES: Final[dict[ProbeName, tuple[str, ...]]] = {
     ProbeName.TCP: ("origin",),
     ProbeName.HTTP: ("origin",),
-    ProbeName.KUBE_API: ("origin", "ready", "query"),
+    ProbeName.KUBE_API: ("origin", "ready", "query", "rights"),
     ProbeName.REGISTRY: ("origin", "token", "manifest", "layer"),
     ProbeName.BLOB: ("origin", "read"),
     ProbeName.TABLE: ("origin", "read"),
@@ -27,9 +28,10 @@ ROLES: Final[dict[ProbeName, tuple[str, ...]]] = {
     ProbeName.KUSTO: ("origin",),
     ProbeName.ENDPOINT: ("origin",),
     ProbeName.PEERS: ("origin", "port"),
+    ProbeName.CLUSTER_DNS: ("inside", "outside"),
 }
 LINKS: Final = ("api_server.access", "registry.link", "storage.blob_link", "storage.table_link", "workspace.link")
-TRUSTS: Final = ("system", "cluster-ca")
+TRUSTS: Final = ("system", "cluster-ca", "pods-ca")
 ALPN: Final = ("h2", "http/1.1")
 _STAGES: Final = tuple(stage.value for stage in Stage)
 
@@ -136,7 +138,7 @@ def _meant(name: str, known: Iterable[str]) -> str:
 
 def _target(requirement: Requirement) -> Iterator[Wrong]:
     whole = PLACEHOLDER.sub("x", requirement.target)
-    allowed = ("x",) if requirement.target.startswith("{") else ("https", "http", "tcp")
+    allowed = ("x",) if requirement.target.startswith("{") else ("https", "http", "tcp", "dns")
     try:
         parts = urlsplit(whole if "://" in whole else f"x://{whole}")
     except ValueError:  # a bracket that is no IPv6 address's
@@ -146,7 +148,11 @@ def _target(requirement: Requirement) -> Iterator[Wrong]:
         or parts.scheme not in allowed
         or not parts.netloc
     ):
-        yield "target", f"{shown(requirement.target)} is not a URL", 'give "https://…", "http://…" or "tcp://host:port"'
+        yield (
+            "target",
+            f"{shown(requirement.target)} is not a URL",
+            'give "https://…", "http://…", "tcp://host:port" or "dns://address:port"',
+        )
 
 
 def _conditions(requirement: Requirement) -> Iterator[Wrong]:
@@ -173,7 +179,7 @@ def _closed_words(requirement: Requirement) -> Iterator[Wrong]:
             f"allowed: {', '.join(LINKS)}",
         )
     for name in requirement.secrets:
-        if name not in Credentials.__struct_fields__:
+        if name not in (*Credentials.__struct_fields__, SERVICE_ACCOUNT):
             allowed = ", ".join(Credentials.__struct_fields__)
             yield "secrets", f"{shown(name)} is not a credential of preflight.toml", f"allowed: {allowed}"
     for text in expect.statuses:

@@ -16,8 +16,11 @@ import msgspec
 from preflight.cli import streams
 from preflight.failures import UsageFailure
 from preflight.model.plan import VantagePlan
+from preflight.model.secret import SERVICE_ACCOUNT, Secret, Secrets
 from preflight.vantages import agent as agents
 from preflight.vantages import answering
+
+_MOST_TOKEN = 65_536  # characters
 
 
 @click.command()
@@ -31,7 +34,16 @@ from preflight.vantages import answering
     help="Leave a small summary there at the end: a pod's termination message.",
 )
 @click.option("--listen", metavar="PORTS", help="Instead of a plan: answer probes of other pods on these ports.")
-def agent(plan: BinaryIO | None, vantage: str | None, summary_out: Path | None, listen: str | None) -> None:
+@click.option(
+    "--service-account-token",
+    "token",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Token of this pod's service account, for queries to the API server.",
+)
+def agent(
+    plan: BinaryIO | None, vantage: str | None, summary_out: Path | None, listen: str | None, token: Path | None
+) -> None:
     """Run a plan here and print JSON lines.
 
     Used inside pods. The plan comes as a file, secrets as environment variables
@@ -47,7 +59,7 @@ def agent(plan: BinaryIO | None, vantage: str | None, summary_out: Path | None, 
     assert plan is not None
     text = plan.read(agents.MAX_PLAN + 1)
     part = agents.read_plan(text, "stdin" if plan.name in {"-", "<stdin>"} else plan.name)
-    asyncio.run(_speak(msgspec.structs.replace(part, vantage=vantage or part.vantage), summary_out))
+    asyncio.run(_speak(msgspec.structs.replace(part, vantage=vantage or part.vantage), summary_out, token))
 
 
 async def _answer(ports: tuple[int, ...]) -> None:
@@ -60,8 +72,8 @@ async def _answer(ports: tuple[int, ...]) -> None:
         await task
 
 
-async def _speak(part: VantagePlan, summary_out: Path | None) -> None:
-    secrets = agents.secrets_from(os.environ)
+async def _speak(part: VantagePlan, summary_out: Path | None, token: Path | None) -> None:
+    secrets = agents.secrets_from(os.environ) | _token(token)
     loop = asyncio.get_running_loop()
     leave = _leave_in(summary_out)
     task = asyncio.create_task(agents.speak(part, secrets, lambda line: _write(line, task.cancel), leave))
@@ -85,6 +97,18 @@ def _listened(loop: asyncio.AbstractEventLoop, stop: Callable[[], object]) -> It
         yield
     finally:
         loop.remove_reader(1)
+
+
+def _token(path: Path | None) -> Secrets:
+    """Best effort: without the token its queries are not made, and the report says so."""
+    if path is None:
+        return {}
+    try:
+        with path.open(encoding="ascii") as file:
+            return {SERVICE_ACCOUNT: Secret(file.read(_MOST_TOKEN).strip())}
+    except (OSError, UnicodeDecodeError) as error:
+        click.echo(f"--service-account-token {path}: {getattr(error, 'strerror', None) or 'is no token'}", err=True)
+        return {}
 
 
 def _leave_in(path: Path | None) -> Callable[[bytes], None] | None:

@@ -45,6 +45,7 @@ class Scouted(msgspec.Struct, frozen=True, kw_only=True):
     placement: Placement = Placement()
     unavailable: dict[str, tuple[str | None, str]] = {}
     facts: ClusterFacts | None = None
+    pods_ca_pem: str = ""  # what pods trust for the API server
     notices: tuple[str, ...] = ()
 
     @property
@@ -108,15 +109,16 @@ async def _scout(options: Options, wish: Wish, env: Environment, *, asked: Asked
         if blind and not placement.places:
             raise ClusterFailure("kube.forbidden", "nodes may not be listed, and no pool was named with --pool")
         nodes = [] if blind else (await client.get(objects.path("Node"))).get("items") or []
-        facts = await scouting.look(client, nodes, label=options.pool_label, stated=env.main.network_model)
+        found = await scouting.look(client, nodes, label=options.pool_label, stated=env.main.network_model)
         placement = placement if blind else pools.place(nodes, wish)
         stood = await beside.stand(client, placement, asked, env, own=options.namespace, secrets=secrets)
         router = await _router(client, env)
         return Scouted(
             placement=stood.placement,
             unavailable=stood.unavailable,
-            facts=msgspec.structs.replace(facts, policies=stood.policies, router_pods=router),
-            notices=(*notices, *facts.notices, *stood.notices),
+            facts=msgspec.structs.replace(found.facts, policies=stood.policies, router_pods=router),
+            pods_ca_pem=found.pods_ca_pem,
+            notices=(*notices, *found.facts.notices, *stood.notices),
         )
 
 
@@ -154,6 +156,8 @@ def conductor(
     scouted: Scouted | None,
 ) -> Callable[[Journal], Awaitable[Evidence]]:
     """The same after the look. Raises `Failure`."""
+    if scouted is not None and scouted.pods_ca_pem:
+        env = _trusting(env, scouted.pods_ca_pem)
     plan = load.plan(catalogue, env, chosen, scouted.inside if scouted is not None else None)
     here: dict[str, Vantage] = {VantageKind.WORKSTATION.value: workstation}
     if scouted is None or not scouted.placement.places:
@@ -163,6 +167,11 @@ def conductor(
     trip = Trip(options=options, placement=scouted.placement, images=images(options, env), pairs=found, notices=notices)
     run = msgspec.structs.replace(how, run_id=new_run_id())
     return lambda journal: observe_inside(plan, env, here, secrets, run, trip=trip, kept=journal)
+
+
+def _trusting(env: Environment, pem: str) -> Environment:
+    """What pods trust judges the API server at its address inside; at its name too, where the file gives no CA."""
+    return msgspec.structs.replace(env, pods_ca_pem=pem, api_server_ca_pem=env.api_server_ca_pem or pem)
 
 
 async def observe_inside(

@@ -16,6 +16,8 @@ from preflight.kube import objects, pools, text
 from preflight.kube.operation import Stay, terms
 from preflight.model.catalogue import Catalogue
 from preflight.model.environment import Environment
+from preflight.model.plan import VantagePlan
+from preflight.model.secret import SERVICE_ACCOUNT
 from preflight.model.vocabulary import VantageKind
 from preflight.session import new_run_id
 from preflight.vantages.agent import SECRET_PREFIX
@@ -94,12 +96,26 @@ def _sheet(catalogue: Catalogue, env: Environment, chosen: options.Selection, as
             for kind, part in parts.items()
         },
         variables={
-            kind: tuple(sorted({SECRET_PREFIX + name.upper() for task in part.tasks for name in task.secrets}))
+            kind: tuple(
+                sorted(
+                    {
+                        SECRET_PREFIX + name.upper()
+                        for task in part.tasks
+                        for name in task.secrets
+                        if name != SERVICE_ACCOUNT
+                    }
+                )
+            )
             for kind, part in parts.items()
         },
         schedule=asked.schedule,
         make_namespace=not labels,
     )
+
+
+def _variables(part: VantagePlan) -> set[str]:
+    """Of the Secret; a pod's own token comes another way."""
+    return {SECRET_PREFIX + name.upper() for task in part.tasks for name in task.secrets if name != SERVICE_ACCOUNT}
 
 
 def _head(sheet: sheets.Sheet) -> str:

@@ -42,7 +42,7 @@ def rbac(
     if via is not None:
         _print(rights.of_shell(), rights.granting(name, subject, rights.of_shell(), namespace=namespace))
         return
-    wanted = (*rights.needed(own_namespace=namespace is None), *rights.LOOKS, *rights.POLICIES)
+    wanted = (*rights.needed(own_namespace=namespace is None), *rights.LOOKS, *rights.ROUTER, *rights.POLICIES)
     _print(wanted, rights.roles(name, subject, namespace=namespace, beside=pod_namespace))
 
 

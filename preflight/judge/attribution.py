@@ -119,6 +119,8 @@ def _subnet(view: View, whose: str) -> Candidate:
 def _dns(view: View) -> tuple[Candidate, ...]:
     if view.cause == "dns.privatelink-public-answer":
         return suspects.PUBLIC_ANSWER
+    if view.places:
+        return tuple(dict.fromkeys(one for place in view.places for one in place.candidates))
     if pattern(view) in _PODS:
         return (
             (suspects.COREDNS, suspects.DNS_POLICY)

@@ -105,7 +105,7 @@ def _case(
         cause=cause,
         host=host.strip("[]") or verdict.target,
         port=number(port),
-        api_server=check is not None and check.expect.trust == "cluster-ca",
+        api_server=check is not None and check.expect.trust != "system",
         breaks=check.breaks if check is not None else "",
     )
     if hop is None or observation is None:

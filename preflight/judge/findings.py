@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 import msgspec
 from msgspec import UNSET
 
-from preflight.judge import attribution, naming, policies, queries, remedies, router, viewing
+from preflight.judge import attribution, dns_places, naming, policies, queries, remedies, router, viewing
 from preflight.judge.cases import Case, cases
 from preflight.judge.grouping import Group, groups
 from preflight.judge.pattern import View
@@ -56,8 +56,10 @@ _POSSIBLE = {
 
 def find(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple[Finding, ...]:
     """All findings, heaviest first."""
-    found, stand = groups([*cases(evidence, verdicts), *router.stale(evidence)], verdicts), standing(evidence)
-    views = [(group, viewing.view(group, evidence, verdicts, stand)) for group in found]
+    places, stand = dns_places.find(evidence), standing(evidence)
+    every = [*cases(evidence, verdicts), *router.stale(evidence)]
+    found = groups(every, verdicts, cluster_dns=dns_places.service_of(evidence), places=places)
+    views = [(group, viewing.view(group, evidence, verdicts, stand, places)) for group in found]
     return tuple(
         _finding(str(number), group, view, evidence, verdicts) for number, (group, view) in enumerate(views, start=1)
     )
@@ -104,6 +106,8 @@ def _candidates(group: Group, view: View, sure: Confidence) -> tuple[Candidate, 
 
 
 def _settle(group: Group, view: View) -> str:
+    if view.places:
+        return view.places[0].settle
     ranked = attribution.candidates(view)
     return ranked[0].settle if ranked else (_LIKELY | _POSSIBLE).get(group.cause, "")
 

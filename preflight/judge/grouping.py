@@ -1,11 +1,13 @@
 """Which verdicts one finding explains: same cause, and the same thing to change. Order is kept."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
 from preflight.judge import peering
 from preflight.judge.cases import Case
+from preflight.judge.dns_places import Leg, Place
 from preflight.model.run import Verdict
 from preflight.model.vocabulary import Severity, Status
 
@@ -19,7 +21,20 @@ _BY_SERVERS = {
     "dns.aaaa-failing",
     "dns.inconsistent",
     "dns.catch-all",
+    "dns.cluster-names",
+    "dns.replica-failing",
+    "dns.local-cache-differs",
 }
+# What one broken place between a pod and the answer to its lookup may show as, the most telling first.
+_CLUSTER_DNS = (
+    "dns.replica-failing",
+    "dns.timeout",
+    "dns.servfail",
+    "dns.refused",
+    "dns.malformed",
+    "dns.server-dead",
+    "dns.aaaa-failing",
+)
 _BY_ZONE = {
     "dns.nxdomain",
     "dns.nodata",
@@ -79,11 +94,13 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
     cases: tuple[Case, ...]
     checks: tuple[str, ...]
+    of_cluster_dns: bool = False  # every lookup went to cluster DNS, and it is known where on the way it failed
 
     @property
     def cause(self) -> str:
-        """The same for all."""
-        return self.cases[0].cause
+        """The same for all; one place on the way to an answer may show as several, the most telling first."""
+        causes = [case.cause for case in self.cases]
+        return next((cause for cause in _CLUSTER_DNS if cause in causes), causes[0])
 
     @property
     def status(self) -> Status:
@@ -107,28 +124,47 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(case.vantage for case in self.cases if case.vantage))
 
 
-def groups(cases: list[Case], verdicts: tuple[Verdict, ...]) -> list[Group]:
+def groups(
+    cases: list[Case], verdicts: tuple[Verdict, ...], *, cluster_dns: str = "", places: Mapping[str, Place] = {}
+) -> list[Group]:
     """Heaviest first: failures, then what could not be told, then warnings; then by how much they explain."""
-    places: dict[tuple[str, str | None], set[str]] = {}
+    seen: dict[tuple[str, str | None], set[str]] = {}
     for case in cases:
         for host in (case.host, None):  # None: wherever
-            places.setdefault((case.cause, host), set()).add(case.vantage)
+            seen.setdefault((case.cause, host), set()).add(case.vantage)
     pairs = peering.keys(cases, verdicts)
     collected: dict[Hashable, list[Case]] = {}
     for case in cases:
-        key = (case.cause, "pods", pairs[peering.pair_of(case)]) if _of_pods(case) else _key(case, places)
-        collected.setdefault(key, []).append(case)
-    found = [_group(tuple(members), verdicts) for members in collected.values()]
+        usual = (case.cause, "pods", pairs[peering.pair_of(case)]) if _of_pods(case) else _key(case, seen)
+        collected.setdefault(_place(case, cluster_dns, places) or usual, []).append(case)
+    found = [_group(key, tuple(members), verdicts) for key, members in collected.items()]
     rank = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.WARN: 2}
     return sorted(
         found, key=lambda group: (rank[group.status], group.severity is not Severity.REQUIRED, -len(group.checks))
     )
 
 
-def _group(members: tuple[Case, ...], verdicts: tuple[Verdict, ...]) -> Group:
+def _group(key: Hashable, members: tuple[Case, ...], verdicts: tuple[Verdict, ...]) -> Group:
     ids = {case.verdict.check for case in members}
     explained = tuple(v.check for v in verdicts if v.check in ids or (v.decides and v.blocked_by in ids))
-    return Group(cases=members, checks=explained)
+    return Group(cases=members, checks=explained, of_cluster_dns=isinstance(key, _Leg))
+
+
+class _Leg(NamedTuple):
+    """Key of everything that fails on one part of the way to an answer of cluster DNS."""
+
+    leg: str
+    replicas: tuple[str, ...]
+    asked: str  # whose lookups, where the way from there is what fails
+
+
+def _place(case: Case, cluster_dns: str, places: Mapping[str, Place]) -> _Leg | None:
+    """One key for the several causes under which one place shows; None for what is no lookup at cluster DNS."""
+    place = places.get(case.vantage)
+    if place is None or case.cause not in _CLUSTER_DNS or case.servers != (cluster_dns,):
+        return None
+    mine = place.leg in (Leg.TO_DNS, Leg.SERVICE)
+    return _Leg(place.leg, tuple(one.address for one in place.replicas), case.vantage if mine else "")
 
 
 def _of_pods(case: Case) -> bool:

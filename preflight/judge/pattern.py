@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from preflight.judge import load
+from preflight.judge.dns_places import Place
 from preflight.judge.scene import listed
 from preflight.model.environment import NetworkModel
 from preflight.model.vocabulary import VantageKind, vantage_kind
@@ -38,6 +39,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     behind: bool | None = None  # whether pods leave behind their node's address; None: not known
     subnets: tuple[str, ...] = ()  # of the failing places, as the environment names them
     seen_as: dict[str, str] = {}  # failing pods that leave behind their node's address -> that address
+    places: tuple[Place, ...] = ()  # where on the way a pod's lookup fails, when that was seen
     policies: tuple[str, ...] = ()  # that a reservation is about
     suspects: tuple[str, ...] | None = ()  # policies that may deny it; None: it is known that none does
     shares: dict[str, str] = {}  # "node/user1" -> "1 of 3 nodes" that fail, where the pool has more than one

@@ -63,7 +63,7 @@ def port_of(hop: Hop) -> int:
     """Port of the hop's URL."""
     authority = hop.url.partition("://")[2].partition("/")[0].rpartition("@")[2]
     port = authority.rpartition("]")[2].partition(":")[2]
-    return number(port) or {"https": 443, "http": 80}.get(scheme_of(hop), 0)
+    return number(port) or {"https": 443, "http": 80, "dns": 53}.get(scheme_of(hop), 0)
 
 
 def number(text: str) -> int:

@@ -124,6 +124,26 @@ DNS_POLICY = Candidate(
     because="nodes resolve and pods do not; policies that forget DNS are common",
     settle="kubectl get networkpolicy -A; UDP and TCP 53 to kube-dns",
 )
+SERVICE_ADDRESS = Candidate(
+    what="translation of the service address on the node (kube-proxy, Cilium), or a policy for that address",
+    because="the replicas behind the address answer, and the address does not",
+    settle="kubectl -n kube-system logs -l component=kube-proxy; iptables-save or cilium service list on the node",
+)
+DNS_NODES = Candidate(
+    what="NSG, route or firewall between the pods' network and the nodes on which CoreDNS runs",
+    because="pods of one pool reach CoreDNS in another pool's subnet only through the network between them",
+    settle="flow logs for UDP and TCP 53 between the two subnets; effective NSG rules of both",
+)
+DNS_PODS = Candidate(
+    what="the CoreDNS pods themselves, or their node",
+    because="nobody gets an answer from them",
+    settle="kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide; their logs",
+)
+DNS_UPSTREAM = Candidate(
+    what="the way from the node of the CoreDNS replica to the DNS servers of the virtual network",
+    because="CoreDNS forwards from its own node, usually in the system pool, whichever pod asked",
+    settle="from that node: ask its own DNS servers (/etc/resolv.conf) for the name; flow logs for port 53",
+)
 DNS_PATH = Candidate(
     what="NSG, firewall or route between this place and the DNS server",
     because="silence on port 53 looks like a dead server",

@@ -10,7 +10,7 @@ from preflight.judge.outcome import PASS, Outcome, fail, good, warn
 from preflight.judge.scene import Scene, host_of, listed, moment
 from preflight.model.observation import Certificate, Connection, Hop, TlsFacts
 from preflight.model.plan import Check
-from preflight.model.vocabulary import Status
+from preflight.model.vocabulary import Status, VantageKind
 
 EXPIRING = timedelta(days=7)
 _EXPIRED, _NOT_YET = (10,), (9,)
@@ -134,17 +134,24 @@ def _untrusted(check: Check, name: str, tls: TlsFacts, scene: Scene) -> Outcome:
     issuer, device = intercepted.issuer_of(tls), intercepted.device_of(tls)
     seen = f"{name}: issued by '{issuer}'{f' ({device})' if device else ''}"
     if intercepted.is_foreign(check, tls):
-        return fail("tls.intercepted", f"{seen} instead of {listed(check.expect.issuers)}")
-    if check.expect.trust == "cluster-ca" and not check.expect.issuers and tls.chain:
+        return _strange(f"{seen} instead of {listed(check.expect.issuers)}", scene)
+    if check.expect.trust != "system" and not check.expect.issuers and tls.chain:
         if intercepted.is_cluster_ca(tls):
             return fail("tls.untrusted", f"{seen}, which is not the cluster CA that was given")
         return fail("tls.intercepted", f"{seen} instead of the cluster's own CA")
     if tls.chain and tls.chain[0].issuer in scene.inspectors:
-        return fail("tls.intercepted", f"{seen}, who also stands in for other services here")
+        return _strange(f"{seen}, who also stands in for other services here", scene)
     if intercepted.lacks_intermediate(check, tls):
         return fail("tls.incomplete-chain", f"{seen}, and only the server's own certificate was sent")
     message = tls.verify_message or f"verify code {tls.verify_code}"
     return fail("tls.untrusted", f"{seen}: {message}")
+
+
+def _strange(seen: str, scene: Scene) -> Outcome:
+    """At a node it was the image that did not trust: authorities that are added to nodes do not reach images."""
+    if scene.kind is not VantageKind.NODE:
+        return fail("tls.intercepted", seen)
+    return warn("tls.intercepted", f"{seen}; the probe's image does not trust it, the node may: its own pull decides")
 
 
 def _verified(check: Check, tls: TlsFacts, scene: Scene) -> Outcome:

@@ -138,9 +138,17 @@ class _Court:
             return held
         if doubt is not None and _carries(doubt[0], check):
             return _blocked(*doubt, held.parts)
-        why = doubt[1] if doubt is not None else self._unfinished()
+        why = doubt[1] if doubt is not None else self._unfinished() or self._distrusted(check, index)
         why = why or unknown("vantage.incomplete", "the observation ends before this was reached")
         return Ruling(outcome=why, at=self.parts[index], parts=held.parts)
+
+    def _distrusted(self, check: Check, index: int) -> Outcome | None:
+        """Nothing is asked over a connection that is not trusted here, also where that is no failure by itself."""
+        before = index - 1
+        judged = self._outcome(self._owners[before] or check, before) if before >= 0 else None
+        if judged is None or judged.cause != "tls.intercepted" or self.parts[before].stage is not Stage.TLS:
+            return None
+        return unknown(judged.cause, f"not asked: {judged.reason}")
 
     def _weigh(self, own: list[tuple[int, Outcome]]) -> Ruling:
         """Unknown outweighs a warning, a warning outweighs a pass; nothing observed at all is unknown."""

@@ -1,10 +1,11 @@
 """A group of verdicts as seen from every place: who fails, who does not, and their evidence side by side. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET
 
 from preflight.judge import compared, nodes, pattern, peering, policies
+from preflight.judge.dns_places import Place
 from preflight.judge.grouping import Group
 from preflight.judge.pattern import View
 from preflight.judge.standing import Standing, subnets
@@ -16,7 +17,9 @@ _HELD = (Status.PASS, Status.WARN)
 _BY_CERTIFICATE = ("tls.untrusted", "tls.intercepted", "tls.wrong-name", "tls.incomplete-chain", "tls.expired")
 
 
-def view(group: Group, evidence: Evidence, verdicts: tuple[Verdict, ...], stand: Standing) -> View:
+def view(
+    group: Group, evidence: Evidence, verdicts: tuple[Verdict, ...], stand: Standing, places: Mapping[str, Place]
+) -> View:
     """Where the same requirements on the same targets hold, comparison evidence included."""
     failing = group.vantages
     others = _others(group, verdicts)
@@ -30,6 +33,7 @@ def view(group: Group, evidence: Evidence, verdicts: tuple[Verdict, ...], stand:
         api_server=any(case.api_server for case in group.cases),
         between_pods=any(case.peer for case in group.cases),
         proxied=_proxied(group, working, _observed(evidence, others, working)),
+        places=tuple(places[name] for name in failing if name in places) if group.of_cluster_dns else (),
         policies=policies.titles(evidence, phases(group)),
         suspects=policies.suspects(evidence, failing, tuple(case.verdict.task or "" for case in group.cases)),
         model=stand.model,
@@ -49,6 +53,7 @@ def side_by_side(group: Group, seen: View, evidence: Evidence, verdicts: tuple[V
     first = pattern.clue(seen)
     certificates = compared.certificates(bad, good) if group.cause in _BY_CERTIFICATE else ()
     return (
+        *(place.words for place in seen.places),
         *([first] if first else []),
         *nodes.sentences(seen.failing, evidence.plan),
         *peering.ways_back(group.cases, verdicts),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from preflight.judge import dns, http, proxy, services, tcp, tls
+from preflight.judge import cluster_dns, dns, http, proxy, services, tcp, tls
 from preflight.judge.outcome import PASS, Outcome, good
 from preflight.judge.scene import Scene, host_of, scheme_of
 from preflight.model.observation import Connection, Hop, Observation
@@ -69,6 +69,8 @@ def applicable(hop: Hop, observation: Observation) -> tuple[Stage, ...]:
     with_http = scheme in ("http", "https") and observation.probe is not ProbeName.TCP
     if hop.reused:
         return (Stage.HTTP,)
+    if scheme == "dns":
+        return (Stage.DNS,)
     through = Stage.TCP if hop.proxy is UNSET else Stage.PROXY
     tls_stage = (Stage.TLS,) if scheme == "https" and with_http else ()
     return (Stage.DNS, through, *tls_stage, *((Stage.HTTP,) if with_http else ()))
@@ -95,6 +97,8 @@ def _covers(role: str, stage: Stage | None, part: Slice) -> bool:
 def outcome(check: Check, part: Slice, scene: Scene, tables: Tables) -> Outcome | None:
     """What a slice means to a check; None when the facts are missing and nothing later says that all was well."""
     observation = scene.observation
+    if part.hop is not None and scheme_of(part.hop) == "dns":
+        return cluster_dns.judge(check, part.hop, scene)
     if part.hop is None:
         return tables.missing[observation.probe](check, part.role, observation) if observation.hops else None
     if observation.probe is ProbeName.PEERS:

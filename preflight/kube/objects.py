@@ -31,6 +31,8 @@ OURS: Final = (MANAGED_BY, RUN)  # by these a run finds its objects again: a pro
 NEVER_READY: Final = "preflight/never-ready"
 TERMINATION_LOG: Final = "/dev/termination-log"
 _MOUNT: Final = "/preflight"
+_TOKEN_MOUNT: Final = "/preflight-token"  # noqa: S105 - a folder
+TOKEN_S: Final = 600  # the shortest that Kubernetes gives
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -130,6 +132,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     plan_map: str
     secret: str | None = None
     variables: tuple[str, ...] = ()  # keys of the secret
+    token: bool = False  # a short-lived token of the namespace's default service account, for queries to the API server
     attempt: int = 1
     apart: bool = False  # rather on another node than the pod that answers in this pool
 
@@ -229,7 +232,8 @@ def _pod(terms: Terms, place: Place, container: Json, volumes: Sequence[Json] = 
 
 
 def _probe_pod(terms: Terms, probe: Probe) -> Json:
-    pod = _pod(terms, probe.place, _container(probe), [{"name": "plan", "configMap": {"name": probe.plan_map}}])
+    volumes = [{"name": "plan", "configMap": {"name": probe.plan_map}}, *([_token_volume()] if probe.token else [])]
+    pod = _pod(terms, probe.place, _container(probe), volumes)
     if probe.apart:
         term = {
             "labelSelector": {"matchLabels": {RUN: terms.run_id, ROLE: ANSWERS}},
@@ -241,8 +245,22 @@ def _probe_pod(terms: Terms, probe: Probe) -> Json:
     return pod
 
 
+def _token_volume() -> Json:
+    """The kubelet asks for it when the pod starts, renews it while it runs, and it ends with the pod."""
+    source = {"serviceAccountToken": {"path": "token", "expirationSeconds": TOKEN_S}}
+    return {"name": "token", "projected": {"sources": [source]}}
+
+
 def _container(probe: Probe) -> Json:
-    command = ("agent", "--plan", f"{_MOUNT}/plan.json", "--vantage", probe.place.vantage, "--summary", TERMINATION_LOG)
+    command: tuple[str, ...] = (
+        "agent",
+        "--plan",
+        f"{_MOUNT}/plan.json",
+        "--vantage",
+        probe.place.vantage,
+        "--summary",
+        TERMINATION_LOG,
+    )
     container: Json = {
         "name": CONTAINER,
         "image": probe.image,
@@ -254,6 +272,9 @@ def _container(probe: Probe) -> Json:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "plan", "mountPath": _MOUNT, "readOnly": True}],
     }
+    if probe.token:
+        container["args"] += ["--service-account-token", f"{_TOKEN_MOUNT}/token"]
+        container["volumeMounts"].append({"name": "token", "mountPath": _TOKEN_MOUNT, "readOnly": True})
     container["env"] = [_field(NODE_VARIABLE, "spec.nodeName")]
     if probe.secret is not None:
         container["env"] += [
@@ -317,6 +338,7 @@ _COLLECTIONS: Final = {
     "Pod": "/api/v1/namespaces/{}/pods",
     "Service": "/api/v1/namespaces/{}/services",
     "Endpoints": "/api/v1/namespaces/{}/endpoints",
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "Event": "/api/v1/namespaces/{}/events",
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
 }

@@ -8,6 +8,7 @@ import msgspec
 
 from preflight.kube import objects
 from preflight.kube.client import Client
+from preflight.kube.router import DEPLOYMENTS
 
 Json = dict[str, Any]
 _REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -37,8 +38,23 @@ LOOKS: Final = tuple(
         ("services", "default", "kubernetes", "the API server's address inside the cluster"),
         ("services", "kube-system", "kube-dns", "the cluster DNS address"),
         ("endpoints", "kube-system", "kube-dns", "which pods answer as cluster DNS, and on which nodes"),
+        ("configmaps", "default", "kube-root-ca.crt", "which authority pods trust for the API server"),
     )
 )
+# The router, where it is installed, and what its account may do.
+ROUTER: Final = (
+    *(
+        Right(
+            group="apps", resource="deployments", verbs=("get",), optional=True, namespace=namespace, names=(name,),
+            why="the router's service account",
+        )
+        for namespace, name in DEPLOYMENTS
+    ),
+    Right(
+        group="authorization.k8s.io", resource="subjectaccessreviews", verbs=("create",), optional=True, cluster=True,
+        why="whether the router's account may list pods, endpoints and services",
+    ),
+)  # fmt: skip
 
 
 # What says where the real pods stand, and which network policies select them and not the probes.
@@ -137,9 +153,11 @@ def roles(name: str, subject: Json, *, namespace: str | None, beside: str | None
     Besides the optional looks: at single objects, each in a Role of that object's namespace, and at network policies,
     in a ClusterRole of their own. `beside` is the namespace of real pods in which pod probes may stand.
     """
-    found = granting(name, subject, needed(own_namespace=namespace is None), namespace=namespace)
-    for place in dict.fromkeys(one.namespace for one in LOOKS):
-        looks = [one for one in LOOKS if one.namespace == place]
+    everywhere = tuple(right for right in ROUTER if right.cluster)
+    found = granting(name, subject, (*needed(own_namespace=namespace is None), *everywhere), namespace=namespace)
+    single = [right for right in (*LOOKS, *ROUTER) if right.namespace]
+    for place in dict.fromkeys(one.namespace for one in single):
+        looks = [one for one in single if one.namespace == place]
         found += _pair("Role", f"{name}-look", place, looks, subject)
     if beside is not None:
         there = [*(right for right in needed(own_namespace=False) if not right.cluster), *BESIDE]

@@ -33,7 +33,7 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, str] = {}  # templates; one that needs a key which is not given is dropped
     opens: tuple[str, ...] = ()  # "host:port" a firewall has to allow besides, "*" for unnamed parts: second hops
     secrets: tuple[str, ...] = ()  # credentials that the probe may use
-    trust: str = "system"  # or "cluster-ca"
+    trust: str = "system"  # or "cluster-ca", "pods-ca"
     judges: tuple[str, ...]  # "origin.dns", "origin.tcp", "manifest", "layer", ...
     after: tuple[str, ...] = ()  # ids on the same target that come first (order and cycles are checked)
     when: tuple[str, ...] = ()  # conditions, all must hold: "token-authentication", "not custom-domain", "layout v1"

@@ -47,6 +47,9 @@ _ALL = (
     _c("dns.search-domain", DNS, "A search domain answers for names outside it, so programs here get another address than the name has.", "Remove the wildcard record from the search domain, or lower ndots in resolv.conf."),
     _c("dns.inconsistent", DNS, "The configured resolvers give different answers, so connections fail some of the time.", "Make all configured resolvers answer alike; usually one lacks a forwarder or a zone link."),
     _c("dns.server-dead", DNS, "One of the configured resolvers does not answer; the others do.", "Repair the resolver or take it off the list; each lookup that meets it waits."),
+    _c("dns.cluster-names", PLATFORM, "Cluster DNS answers, but not for the cluster's own names.", "Look at CoreDNS: its kubernetes plugin, its rights at the API server, and coredns-custom."),
+    _c("dns.replica-failing", PLATFORM, "Some of the replicas behind cluster DNS fail, so lookups fail now and then.", "Repair the replica that is named, or the way from its node to the DNS servers it forwards to."),
+    _c("dns.local-cache-differs", PLATFORM, "The DNS cache on the node answers otherwise than the DNS behind it.", "Wait for the time that the cache may serve stale answers, or restart it."),
     _c("dns.aaaa-failing", DNS, "IPv6 lookups (AAAA) fail while IPv4 lookups work.", "Let AAAA queries through and answer them, if only with no data; dual-stack clients wait for them."),
     _c("dns.hosts-override", PLATFORM, "The hosts file overrides what DNS answers.", "Remove the line from the hosts file, or correct it."),
     _c("dns.privatelink-public-answer", DNS, "A private link name resolves to a public address.", "Link the private DNS zone to the network of the resolver, or forward the public zone to a resolver that sees it."),
@@ -138,6 +141,8 @@ _ALL = (
     _c("kube.sni-missing", NETWORK, "A firewall denied the connection because it carried no server name (SNI).", "Allow the API server's address in a network rule, or set kubernetes.azure.com/set-kube-service-host-fqdn."),
     _c("kube.not-ready", PLATFORM, "The API server answers but says that it is not ready.", "Check the control plane's health."),
     _c("kube.unauthorized", IDENTITY, "The API server is reached but refuses this token.", "Renew credentials.api_server_token; the network is fine."),
+    _c("kube.router-forbidden", IDENTITY, "The router's service account is refused what it looks for at the API server.", "Restore the ClusterRole of the router (azureml-fe-role) and its binding; the network is fine."),
+    _c("kube.rights-unknown", PLATFORM, "What the router's service account may do could not be asked.", "Grant create on subjectaccessreviews (preflight rbac), or look at the router's log."),
     _c("kube.throttled", PLATFORM, "The API server throttles requests (429).", "Wait and repeat; look for clients that flood the API server."),
     _c("kube.unavailable", PLATFORM, "The API server answers with a server error.", "Check the control plane's health."),
     # -- pull: the image of a probe; pod, kube: a probe and the cluster it runs in

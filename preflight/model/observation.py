@@ -86,7 +86,7 @@ class TlsFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     server_name: str | None  # SNI
     result: str  # "ok", "timeout", "reset", "closed" (end of file), "alert", "unverified", "not-tls", "too-large", ...
-    trust: str = "system"  # store that judged: "system", "ca_file", "system+ca_file", "cluster-ca"
+    trust: str = "system"  # store that judged: "system", "ca_file", "system+ca_file", "cluster-ca", ...
     version: str | None = None  # "TLSv1.3"
     cipher: str | None = None
     alpn_offered: tuple[str, ...] = ()

@@ -26,3 +26,5 @@ class Secret:
 
 
 Secrets = dict[str, Secret]
+# The token that a pod is given for as long as it runs: read there, and known nowhere else.
+SERVICE_ACCOUNT = "service_account_token"

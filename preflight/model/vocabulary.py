@@ -104,6 +104,7 @@ class ProbeName(StrEnum):
     KUBE_API = "kube_api"
     ENDPOINT = "endpoint"
     PEERS = "peers"
+    CLUSTER_DNS = "cluster_dns"
 
 
 def vantage_kind(vantage: str) -> VantageKind:

@@ -14,9 +14,10 @@ from preflight.catalogue.verify import statuses
 from preflight.model.catalogue import Requirement
 from preflight.model.environment import ApiAccess, Environment
 from preflight.model.plan import Expect, Target
+from preflight.model.secret import SERVICE_ACCOUNT
 from preflight.model.vocabulary import Link, ProbeName, Severity, VantageKind
 
-_PORTS: Final = {"https": 443, "http": 80}
+_PORTS: Final = {"https": 443, "http": 80, "dns": 53}
 _API_LINKS: Final = {
     ApiAccess.PUBLIC: Link.PUBLIC,
     ApiAccess.PRIVATE: Link.PRIVATE,
@@ -133,7 +134,7 @@ def parse(url: str) -> Target:
     """A URL of the catalogue or of a dependency as target; both were checked when they were loaded."""
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
-    path = "" if scheme == "tcp" else (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = "" if scheme in ("tcp", "dns") else (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(scheme=scheme, host=_host(parts.hostname or ""), port=parts.port or _PORTS.get(scheme, 0), path=path)
 
 
@@ -154,13 +155,14 @@ def _secrets(requirement: Requirement, env: Environment, target: Target) -> tupl
     return tuple(
         name
         for name in requirement.secrets
-        if getattr(env.credentials, name) is not None and (own or name not in _REGISTRY_SECRETS)
+        if name == SERVICE_ACCOUNT
+        or (getattr(env.credentials, name) is not None and (own or name not in _REGISTRY_SECRETS))
     )
 
 
 def _precondition(requirement: Requirement, env: Environment) -> str | None:
     """Without the cluster's CA nothing can be said from the API server's TLS on."""
-    if requirement.trust != "cluster-ca" or env.api_server_ca_pem:
+    if requirement.trust == "system" or env.api_server_ca_pem or (requirement.trust == "pods-ca" and env.pods_ca_pem):
         return None
     before_tls = all(text in ("origin.dns", "origin.proxy", "origin.tcp") for text in requirement.judges)
     return None if before_tls else "kube.ca-not-given"
@@ -184,7 +186,7 @@ def _link(name: str | None, env: Environment, item: Item) -> tuple[Link, bool]:
 
 
 def _issuers(requirement: Requirement, env: Environment) -> tuple[str, ...]:
-    if requirement.expect.any_issuer or requirement.trust == "cluster-ca":
+    if requirement.expect.any_issuer or requirement.trust != "system":
         return ()
     return env.issuers or requirement.expect.issuers or env.cloud.issuers
 

@@ -3,18 +3,19 @@
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
-from preflight.model.observation import Connection, Hop, VantageFacts
+from preflight.model.observation import Connection, DnsFacts, Hop, SystemLookup, VantageFacts
 from preflight.model.plan import Target, VantagePlan
 from preflight.model.secret import Secrets
 from preflight.probes import direct, redirects, system_lookup, through_proxy
 from preflight.probes.connector import Connector
+from preflight.probes.dns import Question
 from preflight.probes.http import Answer, Channel
 from preflight.probes.proxy import Proxies
 from preflight.probes.redact import Redactor
@@ -40,6 +41,7 @@ class Dialer:
         environ: Mapping[str, str] | None = None,
         hosts_file: Path = system_lookup.HOSTS_FILE,
     ) -> None:
+        self.resolver = facts.resolver
         self._proxies = Proxies(plan, facts, secrets, os.environ if environ is None else environ)
         self._means = Means(
             limits=plan.limits,
@@ -93,6 +95,16 @@ class Dialer:
                 finally:
                     link.close()
         return msgspec.structs.replace(said, source=(link.connection.tcp.source or "").rpartition(":")[0].strip("[]"))
+
+    async def ask(
+        self, trail: Trail, role: str, name: str, questions: Sequence[Question], *, again: bool = True
+    ) -> Hop:
+        """Queries to servers that are named, side by side; `again`: with a second attempt for ambiguous results."""
+        server = questions[0].server
+        with trail.hop(role, f"dns://{server}/{name}") as draft:
+            answers = await self._means.resolvers.ask(questions, draft.clock, again=again)
+            draft.dns = DnsFacts(name=name, answers=answers, system=SystemLookup(result="replaced"))
+        return draft.freeze()
 
     async def fetch(self, trail: Trail, role: str, request: Request) -> Reply:
         """One request with its redirects; a stage that fails ends the hop, it is no exception.

@@ -43,6 +43,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     server: str  # "10.0.0.4:53"
     role: str = "configured"
     edns: bool = True
+    transport: str = "udp"  # or "tcp": not asked over UDP first
     attempt: int = 1
 
 
@@ -77,13 +78,17 @@ async def ask(
     `lanes`: what all who ask the same server share, so that it meets few TCP connections at once.
     """
     at_ms = clock.ms()
-    transport, truncated = "udp", False
+    transport, truncated = question.transport, False
+    lanes = lanes or asyncio.Semaphore()
     try:
         query = _query(question)
-        response = await _over_udp(query, question.server, cap, grace_s)
-        if response.flags & dns.flags.TC:
-            transport, truncated = "tcp", True
-            response = await _over_tcp(query, question.server, cap, lanes or asyncio.Semaphore())
+        if transport == "tcp":
+            response = await _over_tcp(query, question.server, cap, lanes)
+        else:
+            response = await _over_udp(query, question.server, cap, grace_s)
+            if response.flags & dns.flags.TC:
+                transport, truncated = "tcp", True
+                response = await _over_tcp(query, question.server, cap, lanes)
         told: dict[str, Any] = _read(response, question.rtype)
     except _Failed as failed:
         told = {"result": failed.result, "errno": failed.errno, "detail": failed.detail}

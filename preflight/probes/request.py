@@ -20,7 +20,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     body_limit: int = BODY_LIMIT  # bytes of the answer's body that are read; the rest is not waited for
     alpn: tuple[str, ...] = ALPN  # offered
-    trust: str = "system"  # "system" (with the configured CA) or "cluster-ca"
+    trust: str = "system"  # "system" (with the configured CA) or "cluster-ca", "pods-ca"
     server_name: str | None = None  # SNI and certificate name when it differs from the URL's host
     follow: int = 0  # redirects to follow, each a hop "role.redirectN"
 

@@ -5,7 +5,7 @@ Decides only which addresses the connection uses, as the consumer would; what an
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from preflight.probes.clock import Clock
 
 _TYPES = ("A", "AAAA")
 _CONCLUSIVE = frozenset({"NOERROR", "NXDOMAIN"})  # a stub resolver asks the next server for anything else
+_REPLACED = SystemLookup(result="replaced")
 _FAMILY = {"A": "ipv4", "AAAA": "ipv6"}
 # SERVFAIL may pass; FORMERR and NOTIMP may be about EDNS, which the second attempt leaves out.
 _AMBIGUOUS_RCODES = frozenset({"SERVFAIL", "FORMERR", "NOTIMP", "BADVERS"})
@@ -37,6 +38,7 @@ class Resolvers:
         self.clock = Clock()
         self._limits = plan.limits
         self._families = facts.families or ("ipv4", "ipv6")
+        self._detours = plan.mapping.connect_to
         self._mapped = bool(plan.mapping.nameservers)
         servers = plan.mapping.nameservers or facts.resolver.nameservers
         self._servers = [(server, "configured") for server in _with_ports(servers)]
@@ -60,6 +62,30 @@ class Resolvers:
         if name not in self._shared:
             self._shared[name] = asyncio.ensure_future(self._everywhere(name))
         return _rebased(await asyncio.shield(self._shared[name]), self.clock, clock)
+
+    async def ask(
+        self, questions: Sequence[dns.Question], clock: Clock, *, again: bool = True
+    ) -> tuple[DnsAnswer, ...]:
+        """Answers of servers that are named, with times on `clock`; where the environment maps them, of those."""
+        asking = self._ask if again else self._ask_once
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(asking(self._mapped_to(one))) for one in questions]
+        found = [
+            msgspec.structs.replace(answer, server=one.server)
+            for one, task in zip(questions, tasks, strict=True)
+            for answer in task.result()
+        ]
+        return _rebased(DnsFacts(name="", answers=tuple(found), system=_REPLACED), self.clock, clock).answers
+
+    def _mapped_to(self, question: dns.Question) -> dns.Question:
+        return msgspec.structs.replace(question, server=self._detours.get(question.server, question.server))
+
+    async def _ask_once(self, question: dns.Question) -> tuple[DnsAnswer, ...]:
+        limits = self._limits
+        async with self._asking:
+            lanes = self._lanes[question.server]
+            cap = Cap.after(limits.connect_cap_s)
+            return (await dns.ask(question, cap, self.clock, grace_s=limits.second_attempt_s, lanes=lanes),)
 
     async def aclose(self) -> None:
         """Ends the lookups that nobody waits for any more."""
@@ -94,7 +120,7 @@ class Resolvers:
 
     async def _system(self, name: str) -> SystemLookup:
         if self._mapped:
-            return SystemLookup(result="replaced")
+            return _REPLACED
         cap = Cap.after(self._limits.connect_cap_s)
         return await system_lookup.look_up(name, cap, hosts_file=self._hosts_file, lookup=self._lookup)
 

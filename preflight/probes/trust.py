@@ -35,6 +35,7 @@ class Judge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _BOTH = "system+ca_file"
+_OF_CLUSTER = {"cluster-ca": "cluster_ca_pem", "pods-ca": "pods_ca_pem"}  # each judges alone
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME of <openssl/x509_vfy.h>, unnamed in Python
 
@@ -47,7 +48,7 @@ class Judges:
         self._made: dict[tuple[str, tuple[str, ...]], Judge] = {}
 
     def get(self, trust: str, alpn: tuple[str, ...]) -> Judge:
-        """The judge for "system" or "cluster-ca". Raises UsageFailure when a configured CA cannot be read."""
+        """The judge for a trust of the catalogue. Raises UsageFailure when a configured CA cannot be read."""
         if (trust, alpn) not in self._made:
             self._made[trust, alpn] = self._make(trust, alpn)
         return self._made[trust, alpn]
@@ -73,8 +74,8 @@ class Judges:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_flags &= ~(ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN)
-        if trust == "cluster-ca":
-            label, pem = "cluster-ca", self._plan.cluster_ca_pem
+        if trust in _OF_CLUSTER:
+            label, pem = trust, getattr(self._plan, _OF_CLUSTER[trust])
         else:
             label, pem = (_BOTH if self._plan.ca_pem else "system"), self._plan.ca_pem
             _load_system(context)

@@ -18,7 +18,8 @@ from preflight.kube.operation import Operation
 from preflight.kube.pools import Place
 from preflight.model.observation import VantageFacts
 from preflight.model.plan import VantagePlan
-from preflight.model.secret import Secrets
+from preflight.model.secret import SERVICE_ACCOUNT, Secrets
+from preflight.model.vocabulary import VantageKind
 from preflight.vantages import skew, summary
 from preflight.vantages.agent import secrets_to
 from preflight.vantages.base import Emit
@@ -138,6 +139,7 @@ class _Attempt:
             plan_map=await self._running.plan_map(msgspec.json.encode(shared).decode()),
             secret=await self._running.secret(values) if values else None,
             variables=tuple(sorted(values)),
+            token=SERVICE_ACCOUNT in wanted and self._place.kind is VantageKind.POD,
             attempt=attempt,
             apart=self._peers is not None,
         )

@@ -26,6 +26,8 @@ def test_the_groups_stand_in_the_documented_order():
     groups = list(dict.fromkeys(requirement.id.partition(".")[0] for requirement in CATALOGUE.requirements))
     assert groups == [
         "api-server",
+        "in-cluster",
+        "cluster-dns",
         "aks-egress",
         "mcr",
         "bootstrap",
@@ -52,7 +54,7 @@ def test_every_requirement_says_what_breaks_and_who_says_so(requirement):
     assert requirement.breaks.endswith(".")
     assert not requirement.title.endswith(".")
     assert len(requirement.title) <= 40, "fits the console"
-    assert re.search(r"learn\.microsoft\.com|github\.com|AgentBaker", requirement.source)
+    assert re.search(r"learn\.microsoft\.com|github\.com|kubernetes\.io|AgentBaker", requirement.source)
 
 
 def test_telemetry_and_aks_egress_never_fail_a_run():
@@ -64,6 +66,7 @@ def test_telemetry_and_aks_egress_never_fail_a_run():
 def test_only_the_api_server_is_verified_against_the_clusters_own_ca_and_expects_alpn():
     for requirement in CATALOGUE.requirements:
         assert (requirement.trust == "cluster-ca") is requirement.id.startswith("api-server.")
+        assert (requirement.trust == "pods-ca") is requirement.id.startswith("in-cluster.")
         assert bool(requirement.expect.alpn) is (requirement.id == "api-server.reach")
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
@@ -10,6 +11,7 @@ from preflight.cli import load
 from preflight.cli.clean import _age
 from preflight.cli.options import Selection
 from preflight.failures import ClusterFailure, UsageFailure
+from preflight.model.plan import VantagePlan
 from preflight.model.vocabulary import VantageKind
 
 CONFIG = str(Path(__file__).parent / "golden" / "preflight.toml")
@@ -21,7 +23,7 @@ def test_rights_are_printed_as_objects_that_can_be_applied(preflight):
     assert code == 0
     assert [one["kind"] for one in objects] == [
         *("ClusterRole", "ClusterRoleBinding"),
-        *("Role", "RoleBinding") * 3,
+        *("Role", "RoleBinding") * 4,
         *("ClusterRole", "ClusterRoleBinding"),
     ]
     assert objects[3]["subjects"] == [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "0000-1111"}]
@@ -168,3 +170,19 @@ def test_rights_beside_real_pods_are_printed_for_their_namespace(preflight):
         ("Role", "default"),
         ("RoleBinding", "default"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"token-of-the-pod\n", ""), (None, "No such file"), (b"\xff", "no token")]
+)
+def test_the_agent_reads_its_pod_s_token_from_a_file_and_goes_on_without(
+    preflight, tmp_path, content: bytes | None, told: str
+):
+    plan = tmp_path / "plan.json"
+    plan.write_bytes(msgspec.json.encode(VantagePlan(run_id="r", vantage="pod/a", tasks=())))
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    code, out, err = preflight("agent", "--plan", str(plan), "--service-account-token", str(tmp_path / "token"))
+    assert code == 0
+    assert "token-of-the-pod" not in out + err
+    assert told in err

@@ -47,9 +47,21 @@ SILENT_SERVICES = Tables(
 )
 
 
-def verdict(the_hop, expect=ISSUERS, *, probe=ProbeName.HTTP, families=("ipv4",), others=(), **more):
-    scene = Scene(observation=observation(the_hop, *others, probe=probe), facts=vantage(families=families), now=NOW)
-    one = check("mcr.reach", "origin", expect=expect, **more)
+def verdict(the_hop, expect=ISSUERS, *, probe=ProbeName.HTTP, families=("ipv4",), others=(), at="node/user1", **more):
+    scene = Scene(
+        observation=observation(the_hop, *others, probe=probe, at=at), facts=vantage(families=families), now=NOW
+    )
+    one = check(
+        "mcr.reach",
+        "origin.proxy",
+        "origin.dns",
+        "origin.tcp",
+        "origin.tls",
+        "origin.http",
+        at=at,
+        expect=expect,
+        **more,
+    )
     return judge_task([one], scene, tables=SILENT_SERVICES)[one.id]
 
 
@@ -255,7 +267,8 @@ ELSEWHERE = {"http.unexpected-status", "tls.expiring", "tcp.lossy"}  # a service
 )
 def test_each_shape_of_failure_has_its_cause(cause, the_hop, expect):
     others = REDIRECTS if the_hop is LOOP else ()
-    found = verdict(the_hop, expect, others=others)
+    at = "pod/user1" if cause == "tls.intercepted" else "node/user1"  # at a node the kubelet's own pull decides
+    found = verdict(the_hop, expect, others=others, at=at)
     assert (found.status, found.cause) == (Status.FAIL, cause)
     assert found.owner is CAUSES[cause].owner
     assert found.reason
@@ -388,3 +401,26 @@ def test_silence_of_all_servers_is_judged_before_any_connection():
 @pytest.mark.parametrize(("code", "cause"), [(0, "route.unreachable"), (6, "route.prohibited")])
 def test_icmpv6_has_codes_of_its_own(code, cause):
     assert verdict(told(code, "ENETUNREACH", V6), families=("ipv4", "ipv6")).cause == cause
+
+
+@pytest.mark.parametrize(
+    ("at", "reach", "manifest"),
+    [
+        ("node/user1", Status.WARN, Status.UNKNOWN),
+        ("pod/user1", Status.FAIL, Status.BLOCKED),
+        ("workstation", Status.FAIL, Status.BLOCKED),
+    ],
+)
+def test_at_a_node_an_authority_that_the_image_does_not_trust_is_a_reservation_and_the_rest_is_unknown(
+    at, reach, manifest
+):
+    seen = observation(unverified(20), at=at, finished=True)
+    scene = Scene(observation=seen, facts=vantage(at), now=NOW)
+    one = check("mcr.reach", "origin.proxy", "origin.tcp", "origin.tls", at=at, expect=ISSUERS)
+    two = check("mcr.manifest", "origin.http", at=at, expect=ISSUERS)
+    found = judge_task([one, two], scene, tables=SILENT_SERVICES)
+    assert (found[one.id].status, found[one.id].cause) == (reach, "tls.intercepted")
+    assert found[two.id].status is manifest
+    if manifest is Status.UNKNOWN:
+        assert found[two.id].cause == "tls.intercepted"
+        assert "its own pull decides" in found[two.id].reason

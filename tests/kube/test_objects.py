@@ -212,7 +212,7 @@ def test_the_printed_roles_grant_exactly_what_a_run_asks_for():
             for resource in rule["resources"]
             for verb in rule["verbs"]
         }
-        needed = (*rights.needed(own_namespace=namespace is None), *rights.LOOKS, *rights.POLICIES)
+        needed = (*rights.needed(own_namespace=namespace is None), *rights.LOOKS, *rights.ROUTER, *rights.POLICIES)
         assert granted == {(one.group, one.resource, verb) for one in needed for verb in one.verbs}
 
 
@@ -220,7 +220,7 @@ def test_in_a_given_namespace_only_looks_are_asked_for_in_the_whole_cluster():
     roles = rights.roles("preflight", SUBJECT, namespace="ns")
     cluster = [role for role in roles if role["kind"] == "ClusterRole"]
     assert [(one["metadata"]["name"], [rule["resources"][0] for rule in one["rules"]]) for one in cluster] == [
-        ("preflight", ["nodes"]),
+        ("preflight", ["nodes", "subjectaccessreviews"]),
         (
             "preflight-policies",  # may be left out
             ["pods", "namespaces", "networkpolicies", "ciliumnetworkpolicies", "ciliumclusterwidenetworkpolicies"],
@@ -268,3 +268,15 @@ def test_rights_beside_real_pods_are_those_of_a_given_namespace_and_a_look_at_it
     granted = {(rule["resources"][0], *rule["verbs"]) for rule in there["rules"]}
     assert ("services", "list") in granted
     assert ("jobs", "create", "delete", "list") in granted
+
+
+def test_a_token_is_projected_for_ten_minutes_and_only_where_it_is_asked_for():
+    with_token, without = (a_job("pod/user1", token=token)["spec"]["template"]["spec"] for token in (True, False))
+    assert "serviceAccountToken" not in json.dumps(without)
+    assert with_token["automountServiceAccountToken"] is False
+    (volume,) = [one for one in with_token["volumes"] if one["name"] == "token"]
+    assert volume["projected"]["sources"] == [{"serviceAccountToken": {"path": "token", "expirationSeconds": 600}}]
+    (container,) = with_token["containers"]
+    mount = next(one for one in container["volumeMounts"] if one["name"] == "token")
+    assert mount["readOnly"]
+    assert container["args"][-2:] == ["--service-account-token", f"{mount['mountPath']}/token"]

@@ -32,9 +32,10 @@ OF_A_CLUSTER = {
     f"kube.{name}"
     for name in (
         "no-usable-node", "forbidden", "login-refused", "unreachable", "api-lost", "log-channel-broken", "rejected",
-        "namespace-gone",
+        "namespace-gone", "router-forbidden", "rights-unknown",
     )
 }  # fmt: skip
+OF_A_CLUSTER |= {f"dns.{name}" for name in ("cluster-names", "replica-failing", "local-cache-differs")}
 ELSEWHERE = {
     "clock.wrong", "dns.catch-all", "dns.hosts-override", "dns.no-resolver", "dns.search-domain", "dns.unresolved",
     "route.prohibited",

@@ -94,7 +94,10 @@ def unnamed(finished: Run, fault: Fault) -> str | None:
         if verdict.requirement == fault.requirement and verdict.vantage and fault.hits(verdict.vantage)
     ]
     named = [verdict for verdict in seen if verdict.cause == fault.cause]
-    if named and (not fault.fails or any(verdict.status is Status.FAIL for verdict in named)):
+    # At a node the kubelet's own pull decides whether an authority is trusted; what comes behind is unknown.
+    reserved = fault.cause == "tls.intercepted" and all(verdict.vantage.startswith("node/") for verdict in named)
+    fails = fault.fails and not reserved
+    if named and (not fails or any(verdict.status is Status.FAIL for verdict in named)):
         return None
     said = "; ".join(
         f"{verdict.check}: {verdict.status} {verdict.cause} ({verdict.reason[:90]} {verdict.blocked_by or ''})"

@@ -120,6 +120,34 @@ def test_steps_that_need_credentials_nobody_gave(make_hop, observe, make_check, 
     assert outcome.reason
 
 
+@pytest.mark.parametrize(
+    ("status", "expected", "cause"),
+    [(403, Status.PASS, None), (401, Status.PASS, None), (500, Status.FAIL, "kube.unavailable")],
+)
+def test_rbac_is_judged_apart_from_reaching_the_api_server(make_hop, observe, make_check, status, expected, cause):
+    hop = make_hop("query", status, kind="status", auth="service-account")
+    outcome = ANSWER[P.KUBE_API](make_check("query"), hop, observe(P.KUBE_API, hop))
+    assert (outcome.status, outcome.cause) == (expected, cause)
+
+
+@pytest.mark.parametrize(
+    ("rights", "expected", "cause", "words"),
+    [
+        ("pods=yes,endpoints=yes,services=yes", Status.PASS, None, "may list pods, endpoints, services"),
+        ("pods=yes,endpoints=no,services=no", Status.FAIL, "kube.router-forbidden", "may not list endpoints, services"),
+        ("", Status.UNKNOWN, "kube.rights-unknown", "could not be asked"),
+    ],
+)
+def test_the_router_s_rights_are_what_the_api_server_said(
+    make_hop, observe, make_check, rights, expected, cause, words
+):
+    hop = make_hop("origin", 200, kind="version")
+    one = make_check("rights", **({"rights": rights} if rights else {}))
+    outcome = MISSING[P.KUBE_API](one, "rights", observe(P.KUBE_API, hop))
+    assert (outcome.status, outcome.cause) == (expected, cause)
+    assert words in outcome.reason
+
+
 @pytest.mark.parametrize("probe", list(P))
 def test_no_probe_takes_an_empty_observation_or_an_unknown_role_for_passed(make_hop, observe, make_check, probe):
     assert MISSING[probe](make_check(), "nonsense", observe(probe)).status is not Status.PASS

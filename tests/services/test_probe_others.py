@@ -50,6 +50,30 @@ async def test_the_api_server_is_asked_as_anybody_first_and_with_the_token_last(
     assert "kube-secret-token" not in msgspec.json.encode(seen).decode()
 
 
+LISTS = {f"/api/v1/{name}": js({"kind": f"{name}List", "items": []}) for name in ("pods", "services")}
+
+
+async def test_the_router_s_queries_are_made_with_the_pod_s_own_token(service, probe, make_check):
+    forbidden = js({**STATUS, "reason": "Forbidden"}, 403)
+    service.answers = {"/version": js(VERSION), "/readyz": (200, {}, b"ok"), **LISTS}
+    service.answers["/api/v1/endpoints"] = forbidden
+    queries = {"queries": "pods,endpoints,services"}
+    seen = await probe(P.KUBE_API, service, params=queries, service_account_token="pod-secret-token")
+    assert [(hop.role, hop.service["kind"]) for hop in seen.hops[2:]] == [
+        ("query", "list"), ("query.endpoints", "status"), ("query.services", "list"),
+    ]  # fmt: skip
+    asked = [one.header("authorization") for one in service.asked]
+    assert asked == ["", "", *["Bearer pod-secret-token"] * 3]
+    assert set(causes(seen, make_check()).values()) == {None}
+    assert "pod-secret-token" not in msgspec.json.encode(seen).decode()
+
+
+async def test_without_a_token_the_router_s_queries_are_not_made(service, probe):
+    service.answers = {"/version": js(VERSION), "/readyz": (200, {}, b"ok")}
+    seen = await probe(P.KUBE_API, service, params={"queries": "pods"})
+    assert [hop.role for hop in seen.hops] == ["origin", "ready"]
+
+
 async def test_an_api_server_without_anonymous_access_is_reached_all_the_same(service, probe, make_check):
     service.answers = {"/version": js(STATUS, 401), "/readyz": js(STATUS, 403)}
     seen = await probe(P.KUBE_API, service)
@@ -292,7 +316,7 @@ async def test_a_tcp_dependency_is_connected_to_and_nothing_more(service, probe)
     assert service.asked == []
 
 
-@pytest.mark.parametrize("name", [name for name in P if name not in (P.TCP, P.HTTP)])
+@pytest.mark.parametrize("name", [name for name in P if name not in (P.TCP, P.HTTP, P.CLUSTER_DNS)])
 async def test_a_service_that_does_not_answer_is_asked_for_nothing_more(service, probe, name):
     await service.__aexit__()
     secrets = {"api_server_token": "secret-a", "storage_token": "secret-b", "entra_client_secret": "secret-c"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from preflight.judge import cluster_dns
 from preflight.judge.outcome import Outcome
 from preflight.judge.services import endpoint, entra, kube_api, kusto, peers, plain, registry, storage, workspace
 from preflight.model.observation import Hop, Observation
@@ -20,6 +21,7 @@ ANSWER: dict[ProbeName, Callable[[Check, Hop, Observation], Outcome]] = {
     ProbeName.KUBE_API: kube_api.answer,
     ProbeName.ENDPOINT: endpoint.answer,
     ProbeName.PEERS: plain.answer,
+    ProbeName.CLUSTER_DNS: plain.answer,
 }
 """Judges a complete HTTP answer of any hop of that probe."""
 
@@ -35,5 +37,6 @@ MISSING: dict[ProbeName, Callable[[Check, str, Observation], Outcome]] = {
     ProbeName.KUBE_API: kube_api.missing,
     ProbeName.ENDPOINT: endpoint.missing,
     ProbeName.PEERS: peers.missing,
+    ProbeName.CLUSTER_DNS: cluster_dns.missing,
 }
 """Says what it means that a role was never reached although everything before it was fine."""

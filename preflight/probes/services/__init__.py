@@ -8,6 +8,7 @@ from preflight.model.vocabulary import ProbeName
 from preflight.probes.dialer import Dialer
 from preflight.probes.services import (
     blob,
+    cluster_dns,
     endpoint,
     entra,
     http,
@@ -35,4 +36,5 @@ PROBES: dict[ProbeName, Probe] = {
     ProbeName.KUBE_API: kube_api.probe,
     ProbeName.ENDPOINT: endpoint.probe,
     ProbeName.PEERS: peers.probe,
+    ProbeName.CLUSTER_DNS: cluster_dns.probe,
 }

@@ -1,7 +1,9 @@
-"""The Kubernetes API server: /version and /readyz as anybody, /apis with a token when one is given.
+"""The Kubernetes API server: /version and /readyz as anybody, then queries with a token where there is one.
 
-Facts: `kind` (version, status, ready, not-ready, groups), `version` (gitVersion), `failed` (readiness checks),
-`auth` (bearer, none), `error` and `error_message` (of a Status), `sni` ("missing": a firewall says so).
+With `params.queries` they are lists of these resources, one element each, by the token of the pod's own service account
+(`query`, `query.RESOURCE`); without it /apis by the token that the environment gives.
+Facts: `kind` (version, status, ready, not-ready, groups, list), `version` (gitVersion), `failed` (readiness checks),
+`auth` (bearer, service-account, none), `error`, `error_message` (of a Status), `sni` ("missing": a firewall says so).
 """
 
 import re
@@ -9,7 +11,7 @@ import re
 import msgspec
 
 from preflight.model.plan import Task
-from preflight.model.secret import Secrets
+from preflight.model.secret import SERVICE_ACCOUNT, Secrets
 from preflight.probes.dialer import Dialer
 from preflight.probes.request import Reply
 from preflight.probes.services.answers import as_object, text
@@ -29,11 +31,37 @@ async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> N
     note(trail, origin, {"auth": "none", **_facts(origin, "version")}, secrets)
     ready = await dialer.fetch(trail, "ready", request(task, "/readyz"))
     note(trail, ready, {"auth": "none", **_facts(ready, "ready")}, secrets)
-    headers = bearer(given(task, secrets, "api_server_token"))
-    if headers:
-        asked = msgspec.structs.replace(request(task, "/apis"), secret_headers=headers, body_limit=_LIST_LIMIT)
-        query = await dialer.fetch(trail, "query", asked)
-        note(trail, query, {"auth": "bearer", **_facts(query, "groups")}, secrets)
+    for query in _queries(task):
+        headers = bearer(given(task, secrets, query.secret))
+        if headers:
+            asked = msgspec.structs.replace(request(task, query.path), secret_headers=headers, body_limit=_LIST_LIMIT)
+            reply = await dialer.fetch(trail, query.role, asked)
+            note(trail, reply, {"auth": query.auth, **_facts(reply, query.expected)}, secrets)
+
+
+class _Query(msgspec.Struct, frozen=True, kw_only=True):
+    role: str
+    path: str
+    secret: str
+    auth: str
+    expected: str
+
+
+def _queries(task: Task) -> list[_Query]:
+    """What is asked with a token."""
+    listed = [one for one in task.params.get("queries", "").split(",") if one]
+    if not listed:
+        return [_Query(role="query", path="/apis", secret="api_server_token", auth="bearer", expected="groups")]  # noqa: S106 - a name
+    return [
+        _Query(
+            role=f"query.{resource}" if number else "query",
+            path=f"/api/v1/{resource}?limit=1",
+            secret=SERVICE_ACCOUNT,
+            auth="service-account",
+            expected="list",
+        )
+        for number, resource in enumerate(listed)
+    ]
 
 
 def _facts(reply: Reply, expected: str) -> dict[str, str]:
@@ -68,4 +96,9 @@ def _groups(_reply: Reply, document: dict[str, object]) -> dict[str, str]:
     return {"kind": "groups"} if document.get("kind") == "APIGroupList" else {}
 
 
-_READERS = {"version": _version, "ready": _ready, "groups": _groups}
+def _list(_reply: Reply, document: dict[str, object]) -> dict[str, str]:
+    whole = isinstance(document.get("items"), list) and text(document.get("kind"), 80).endswith("List")
+    return {"kind": "list"} if whole else {}
+
+
+_READERS = {"version": _version, "ready": _ready, "groups": _groups, "list": _list}
