@@ -141,8 +141,8 @@ def _at(service: ServiceFacts | None, usual: int) -> str:
     return f"{f'[{address}]' if ':' in address else address}:{_port(service, usual)}"
 
 
-def _port(service: ServiceFacts | None, usual: int) -> int:
-    return service.ports[0] if service is not None and service.ports else usual
+def _port(service: ServiceFacts | None, usual: int) -> str:
+    return str((*service.ports, usual)[0]) if service is not None else ""
 
 
 def _replicas(facts: ClusterFacts) -> str:
@@ -159,9 +159,9 @@ def _outside_name(env: Environment) -> Value:
     return next((one for one in found if isinstance(one, str) and one), Absent("api_server.fqdn"))
 
 
-_NO_API: Final = "the Service default/kubernetes could not be read"
-_NO_DNS: Final = "the Service kube-system/kube-dns could not be read"
-_NO_REPLICAS: Final = "the Endpoints kube-system/kube-dns could not be read"
+_NO_API: Final = "the cluster has no Service default/kubernetes that may be read"
+_NO_DNS: Final = "the cluster has no Service kube-system/kube-dns that may be read"
+_NO_REPLICAS: Final = "the cluster has no Endpoints kube-system/kube-dns that may be read"
 _NO_RIGHTS: Final = "what the router's account may do could not be asked"
 
 PLACES: Final[dict[str, Callable[[Environment], Value]]] = {
@@ -194,7 +194,7 @@ PLACES: Final[dict[str, Callable[[Environment], Value]]] = {
     "endpoint.path": lambda env: env.endpoint.path,
     "endpoint.address": lambda env: _key("endpoint.address", env.endpoint.address),
     "cluster.api_server": _scouted("cluster.api_server", lambda facts: _at(facts.api_service, 443), _NO_API),
-    "cluster.api_port": _scouted("cluster.api_port", lambda facts: str(_port(facts.api_service, 443)), _NO_API),
+    "cluster.api_port": _scouted("cluster.api_port", lambda facts: _port(facts.api_service, 443), _NO_API),
     "cluster.dns": _scouted("cluster.dns", lambda facts: _at(facts.dns_service, 53), _NO_DNS),
     "cluster.dns_replicas": _scouted("cluster.dns_replicas", _replicas, _NO_REPLICAS),
     "cluster.router_rights": _scouted(

@@ -47,19 +47,19 @@ async def look(
         pod_cidrs=facts.pod_cidrs(read),
         network=facts.network(stated, nodes),
         router=installed,
-        notices=(*(one for one in (api, dns, behind, root_ca) if isinstance(one, str)), *untold),
+        notices=(*(one for one in (api, dns, behind, root_ca) if isinstance(one, str) and one), *untold),
     )
     return Found(facts=told, pods_ca_pem=_pem(root_ca) if isinstance(root_ca, dict) else "")
 
 
 async def _read(client: Client, right: Right) -> Json | str:
-    """The object, or the sentence that says why it is not known."""
+    """The object, or the sentence that says why it is not known; empty where there is none: plans say so themselves."""
     what = f"{right.resource}/{right.names[0]} in {right.namespace}"
     path = objects.path(_KINDS[right.resource], right.namespace, right.names[0])
     try:
         return await client.get(path)
     except Gone:
-        return f"there is no {what}: {right.why} is not known"
+        return ""
     except Refused as refused:
         may = "without the right to get" if refused.status == 403 else f"{refused.text[:200]}: without"
         return f"{may} {what}: {right.why} is not known"

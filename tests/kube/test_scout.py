@@ -61,10 +61,14 @@ async def test_each_object_is_read_once_by_its_name(tmp_path):
 
 TROUBLES = [
     (failing(403, "forbidden", "Forbidden"), "without the right to get endpoints/kube-dns in kube-system"),
-    (failing(404, "not found", "NotFound"), "there is no endpoints/kube-dns in kube-system"),
     (failing(503, "starting"), "503 starting"),
     (Reply(body=b"<html>"), "could not be read"),
 ]
+
+
+async def test_what_is_not_there_is_empty_without_a_notice(tmp_path):
+    looked, _ = await scouted(tmp_path, lambda _target: failing(404, "not found", "NotFound"))
+    assert (looked.facts.api_service, looked.facts.dns_service, looked.facts.notices) == (None, None, ())
 
 
 @pytest.mark.parametrize(("trouble", "words"), TROUBLES)
