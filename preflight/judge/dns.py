@@ -2,7 +2,7 @@
 
 from msgspec import UNSET
 
-from preflight.judge import everywhere, names, own
+from preflight.judge import everywhere, local_cache, names, own
 from preflight.judge.addresses import is_internal
 from preflight.judge.answers import DEFINITE, SILENT, Said, by_server
 from preflight.judge.outcome import Outcome, fail, good, warn
@@ -56,7 +56,9 @@ def _servers(check: Check, hop: Hop, dns: DnsFacts, said: tuple[Said, ...], scen
     outcome = (_any if _takes_any(scene) else _ordered)(check, dns, configured, said)
     if outcome.cause == "dns.inconsistent" and own.leads_astray(hop):
         outcome = fail("dns.inconsistent", f"{outcome.reason}; the service does not answer at {listed(dns.addresses)}")
-    return _compared(own.lookup(outcome, check, dns, configured, scene), configured, said)
+    outcome = _compared(own.lookup(outcome, check, dns, configured, scene), configured, said)
+    cache = local_cache.remark(scene.facts.resolver) if scene.facts is not None and outcome.cause else ""
+    return _with(outcome, cache)
 
 
 def _takes_any(scene: Scene) -> bool:

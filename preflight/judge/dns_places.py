@@ -38,6 +38,19 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...] = ()
     settle: str = ""
 
+    def title(self, who: str, service: str) -> str:
+        """The change in one line."""
+        named = listed([one.place for one in self.replicas], most=3) or f"behind {service}"
+        return _TITLES[self.leg].format(who=who, service=service, named=named)
+
+
+_TITLES = {
+    Leg.TO_DNS: "Open UDP and TCP 53 from {who} to cluster DNS: {named}",
+    Leg.SERVICE: "Repair the cluster DNS address {service} for {who}: its replicas answer, the address does not",
+    Leg.REPLICAS: "Repair the cluster DNS replica {named}: nobody gets an answer from it",
+    Leg.UPSTREAM: "Let cluster DNS reach its DNS servers from its own node: {named}",
+}
+
 
 class _Seen(msgspec.Struct, frozen=True, kw_only=True):
     """One pod vantage's view."""

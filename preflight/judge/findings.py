@@ -18,6 +18,7 @@ from preflight.model.run import Candidate, Evidence, Finding, Query, Verdict
 from preflight.model.vocabulary import Confidence, Owner, VantageKind
 
 _MOST_LINES = 8
+_DNS = "53"
 
 # What the evidence itself proves needs no more; these say what somebody else would have to confirm.
 _LIKELY = {
@@ -68,7 +69,7 @@ def find(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple[Finding, ..
 def _finding(number: str, group: Group, view: View, evidence: Evidence, verdicts: tuple[Verdict, ...]) -> Finding:
     cause = CAUSES[group.cause]
     sure = _confidence(group, view)
-    title = remedies.title(group.cause, _words(group, view))
+    title = _title(group, view)
     return Finding(
         id=number,
         cause=group.cause,
@@ -88,6 +89,13 @@ def _finding(number: str, group: Group, view: View, evidence: Evidence, verdicts
         targets=tuple(dict.fromkeys(case.verdict.target for case in group.cases if case.verdict.target)),
         vantages=group.vantages,
     )
+
+
+def _title(group: Group, view: View) -> str:
+    words = _words(group, view)
+    if view.places:
+        return view.places[0].title(words.who, words.servers)
+    return remedies.title(group.cause, words)
 
 
 def _confidence(group: Group, view: View) -> Confidence:
@@ -159,7 +167,7 @@ def _change(title: str, group: Group, view: View) -> str:
 
 def _destination(case: Case) -> str:
     ports = ", ".join(str(port) for port in case.ports or (case.port,) if port)
-    port = f" TCP {ports}" if ports else ""
+    port = f" {'UDP and TCP' if ports == _DNS else 'TCP'} {ports}" if ports else ""
     if case.peer:
         return f"{case.peer}{port}{f' ({listed(case.addresses)})' if case.addresses else ''}"
     addresses = f" ({listed(case.addresses)})" if case.addresses and case.addresses != (case.host,) else ""

@@ -10,6 +10,7 @@ from preflight.judge.dns_places import Leg
 from preflight.model.cluster import ClusterFacts, DnsReplica, ServiceFacts
 from preflight.model.observation import ResolverFacts
 from preflight.model.vocabulary import ProbeName, Status
+from preflight.render.formats import RENDERERS, Format
 
 SERVICE, A, B = "10.96.0.10:53", "10.251.1.4:53", "10.251.2.9:53"
 INSIDE, OUTSIDE = "kubernetes.default.svc.cluster.local", "mcr.microsoft.com"
@@ -238,3 +239,21 @@ def test_the_search_list_is_a_fact_and_no_reservation():
     assert found["cluster-dns.forwards"] == PASS
     (said,) = [one.reason for one in run.verdicts if one.requirement == "cluster-dns.forwards"]
     assert "ndots:5 makes 8 queries of one lookup (12.0 ms instead of 3.0)" in said
+
+
+@pytest.mark.parametrize(("server", "words"), [("169.254.10.11:53", "may answer what is stale"), ("10.0.0.4:53", "")])
+def test_a_lookup_that_fails_behind_a_cache_says_so(server, words):
+    one = check("storage.blob.resolve", "origin.dns", at="pod/user1")
+    seen_there = observation(hop(dns=dns(servfail(server)), connections=(), http=UNSET), at="pod/user1")
+    run = judge(evidence(plan(one), seen_there, facts=(vantage("pod/user1", "coredns", (server,)),)))
+    assert run.verdicts[0].cause == "dns.servfail"
+    assert ("stale" in run.verdicts[0].reason) is bool(words)
+    assert words in run.verdicts[0].reason
+
+
+@pytest.mark.parametrize("wanted", list(Format))
+def test_every_format_shows_it(wanted):
+    run, _ = judged(GOOD, samples(ok, servfail, silent, ok), *straight(1, A), *STUCK_B)
+    shown = RENDERERS[wanted](run)
+    assert "coredns-b" in shown or wanted is Format.JUNIT  # which shows verdicts, not findings
+    assert "10.96.0.10:53" in shown
