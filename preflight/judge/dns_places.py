@@ -4,6 +4,7 @@ CoreDNS forwards from its own node, so the node of the replica that fails is the
 answered decides that something fails; what replicas said when asked straight only tells where.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
@@ -18,6 +19,8 @@ from preflight.model.cluster import ClusterFacts, DnsReplica
 from preflight.model.observation import Hop, Observation
 from preflight.model.run import Candidate, Evidence
 from preflight.model.vocabulary import ProbeName, VantageKind, vantage_kind
+
+_MOST_WORDS = 4
 
 
 class Leg(StrEnum):
@@ -69,8 +72,29 @@ def find(evidence: Evidence) -> dict[str, Place]:
     views = [view for one in evidence.observations if (view := _seen(one)) is not None]
     names = {view.name for view in views}
     nodes = dict(_nodes(evidence, names))
-    found = {view.vantage: _place(view, views, cluster, nodes) for view in views if view.silent or view.failing}
+    heard = _heard(views)
+    found = {view.vantage: _place(view, heard, cluster, nodes) for view in views if view.silent or view.failing}
     return {vantage: place for vantage, place in found.items() if place is not None}
+
+
+def words(places: tuple[Place, ...]) -> tuple[str, ...]:
+    """A sentence for each place, the first few of many."""
+    more = len(places) - _MOST_WORDS
+    return (
+        *(place.words for place in places[:_MOST_WORDS]),
+        *([f"and the same from {more} more places"] if more > 0 else []),
+    )
+
+
+def _heard(views: list[_Seen]) -> dict[str, list[str]]:
+    """Who gets answers from which replica; from the service itself under the empty name."""
+    heard: defaultdict[str, list[str]] = defaultdict(list)
+    for view in views:
+        for server in (one.server for one in view.replicas if one.answers):
+            heard[server].append(view.vantage)
+        if not view.silent:
+            heard[""].append(view.vantage)
+    return heard
 
 
 def service_of(evidence: Evidence) -> str:
@@ -112,14 +136,16 @@ def _nodes(evidence: Evidence, names: set[str]) -> Iterable[tuple[str, bool]]:
                 yield pool.partition("/")[0], any(kind_of(answer) in DEFINITE for answer in asked)
 
 
-def _place(view: _Seen, views: list[_Seen], cluster: ClusterFacts, nodes: Mapping[str, bool]) -> Place | None:
+def _place(
+    view: _Seen, heard: Mapping[str, list[str]], cluster: ClusterFacts, nodes: Mapping[str, bool]
+) -> Place | None:
     known = {_server(one): one for one in cluster.dns_replicas}
     told = view.replicas
     mute = tuple(known.get(one.server, _unknown(one.server)) for one in told if not one.answers)
     if view.silent and told and not mute:
         return _service(view, known, told)
     if mute or (view.silent and not told):
-        return _mute(view, views, mute, told)
+        return _mute(view, heard, mute, told)
     stuck = tuple(known.get(one.server, _unknown(one.server)) for one in told if not one.forwards)
     if stuck or not told:
         return _upstream(view, stuck, told, nodes)
@@ -138,10 +164,13 @@ def _service(view: _Seen, known: Mapping[str, DnsReplica], told: tuple[Straight,
     )
 
 
-def _mute(view: _Seen, views: list[_Seen], mute: tuple[DnsReplica, ...], told: tuple[Straight, ...]) -> Place:
+def _mute(
+    view: _Seen, heard: Mapping[str, list[str]], mute: tuple[DnsReplica, ...], told: tuple[Straight, ...]
+) -> Place:
     """Some or all replicas do not answer: the way from this place, when others get through, else the replicas."""
     whose = _listed(mute) if mute else "the replicas, which are not known"
-    elsewhere = [other.vantage for other in views if other is not view and _hears(other, mute)]
+    servers = [_server(one) for one in mute] or [""]
+    elsewhere = [other for server in servers for other in heard.get(server, ()) if other != view.vantage]
     if elsewhere:
         return Place(
             leg=Leg.TO_DNS,
@@ -161,12 +190,6 @@ def _mute(view: _Seen, views: list[_Seen], mute: tuple[DnsReplica, ...], told: t
         else (suspects.DNS_PODS, suspects.DNS_NODES),
         settle=(suspects.DNS_POLICY if every else suspects.DNS_PODS).settle,
     )
-
-
-def _hears(view: _Seen, mute: tuple[DnsReplica, ...]) -> bool:
-    """Whether a place gets an answer from one of these, or from the service where none is known."""
-    servers = {_server(one) for one in mute}
-    return any(one.answers for one in view.replicas if one.server in servers) if servers else not view.silent
 
 
 def _upstream(

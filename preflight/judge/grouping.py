@@ -7,7 +7,7 @@ import msgspec
 
 from preflight.judge import peering
 from preflight.judge.cases import Case
-from preflight.judge.dns_places import Leg, Place
+from preflight.judge.dns_places import Place
 from preflight.model.run import Verdict
 from preflight.model.vocabulary import Severity, Status
 
@@ -155,7 +155,6 @@ class _Leg(NamedTuple):
 
     leg: str
     replicas: tuple[str, ...]
-    asked: str  # whose lookups, where the way from there is what fails
 
 
 def _place(case: Case, cluster_dns: str, places: Mapping[str, Place]) -> _Leg | None:
@@ -163,8 +162,7 @@ def _place(case: Case, cluster_dns: str, places: Mapping[str, Place]) -> _Leg | 
     place = places.get(case.vantage)
     if place is None or case.cause not in _CLUSTER_DNS or case.servers != (cluster_dns,):
         return None
-    mine = place.leg in (Leg.TO_DNS, Leg.SERVICE)
-    return _Leg(place.leg, tuple(one.address for one in place.replicas), case.vantage if mine else "")
+    return _Leg(place.leg, tuple(one.address for one in place.replicas))
 
 
 def _of_pods(case: Case) -> bool:

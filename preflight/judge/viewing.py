@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET
 
-from preflight.judge import compared, nodes, pattern, peering, policies
+from preflight.judge import compared, dns_places, nodes, pattern, peering, policies
 from preflight.judge.dns_places import Place
 from preflight.judge.grouping import Group
 from preflight.judge.pattern import View
@@ -53,7 +53,7 @@ def side_by_side(group: Group, seen: View, evidence: Evidence, verdicts: tuple[V
     first = pattern.clue(seen)
     certificates = compared.certificates(bad, good) if group.cause in _BY_CERTIFICATE else ()
     return (
-        *(place.words for place in seen.places),
+        *dns_places.words(seen.places),
         *([first] if first else []),
         *nodes.sentences(seen.failing, evidence.plan),
         *peering.ways_back(group.cases, verdicts),

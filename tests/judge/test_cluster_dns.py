@@ -257,3 +257,16 @@ def test_every_format_shows_it(wanted):
     shown = RENDERERS[wanted](run)
     assert "coredns-b" in shown or wanted is Format.JUNIT  # which shows verdicts, not findings
     assert "10.96.0.10:53" in shown
+
+
+def test_many_places_behind_one_broken_way_are_one_finding_of_few_lines():
+    names = [f"pod/p{number}" for number in range(9)]
+    views = [seen(MUTE, samples(silent, silent), *ALL_MUTE, at=name) for name in names]
+    works = seen(GOOD, samples(ok, ok), *straight(1, A), *straight(2, B), at="pod/system")
+    every = [one for view in (*views, works) for one in checks(view.vantage)]
+    the_plan = msgspec.structs.replace(plan(*every), cluster=CLUSTER)
+    (finding,) = judge(evidence(the_plan, *views, works)).findings
+    assert list(finding.vantages) == names
+    assert sum("pod to CoreDNS" in line for line in finding.why) == 4
+    assert "and the same from 5 more places" in finding.why
+    assert finding.title.startswith("Open UDP and TCP 53 from pod/p0")
