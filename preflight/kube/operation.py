@@ -23,7 +23,7 @@ from preflight.model.vocabulary import VantageKind
 Json = dict[str, Any]
 _CREATING: Final = 16  # requests at once
 _LEAVE_S: Final = 60.0
-_POLL_S: Final = 0.5
+_FIRST_LOOK_S, _POLL_S = 0.1, 0.5
 _SETTLE_S: Final = 15.0
 
 
@@ -144,14 +144,15 @@ class Operation:
         if self._anchor is None and not self._own_namespace:
             return
         ends = time.monotonic() + _LEAVE_S
-        why = ""
+        why, pause = "", _FIRST_LOOK_S
         while time.monotonic() < ends:
             try:
                 if await self._removed():
                     return
             except ClusterFailure as failure:
                 why = f": {failure.text}"
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _POLL_S)
         self.leftovers = (
             f"objects of this run ({objects.RUN}={self.terms.run_id}) are left in namespace {self.terms.namespace}"
             f" until {self.terms.expires}{why}; `preflight clean` removes them"

@@ -203,12 +203,11 @@ class Kubelet:
         notes.state(self._store, key, {"running": {"startedAt": began}}, "Running", started=started, **address)
 
     async def _probed(self, key: Key, container: Container, began: str) -> None:
-        """The startup probe: over TCP, as often as it takes."""
-        if (port := container.startup_port) is None:
-            return None
-        while True:
+        """The startup probe, when there is one: over TCP, as often as it takes."""
+        while (port := container.startup_port) is not None:
             if await _open(container.address, port):
-                return self._running(key, container, began, started=True)
+                self._running(key, container, began, started=True)
+                break
             await asyncio.sleep(_PROBE_S)
 
 
