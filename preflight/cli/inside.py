@@ -1,13 +1,14 @@
 """A run inside a cluster: a look at its pools and at one's own rights, then the vantages there."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from preflight import plan as plans
-from preflight.cli import beside, load, via
+from preflight.cli import beside, load, signals, via
 from preflight.cli.cluster_options import Options
 from preflight.cli.conduct import Circumstances, conducted
 from preflight.cli.image import default_image
@@ -196,10 +197,9 @@ async def observe_inside(
     )
     patience = Patience(start=options.start_s)
     async with connect(Access(kubeconfig=options.kubeconfig, context=options.context)) as client:
-        async with (
-            operations(client, stay, (place.namespace for place in places)) as running,
-            _answering(running, plan, trip, patience) as peers,
-        ):
+        async with _cleaned_up() as stack:
+            running = await stack.enter_async_context(operations(client, stay, (place.namespace for place in places)))
+            peers = await stack.enter_async_context(_answering(running, plan, trip, patience))
             there = {
                 place.vantage: ClusterVantage(
                     running[place.namespace],
@@ -213,6 +213,17 @@ async def observe_inside(
             evidence = await conducted(plan, env, {**here, **there}, secrets, how, kept=kept)
         left = tuple(dict.fromkeys(one.leftovers for one in running.values() if one.leftovers))
     return msgspec.structs.replace(evidence, notices=(*evidence.notices, *trip.notices, *left))
+
+
+@contextlib.asynccontextmanager
+async def _cleaned_up() -> AsyncIterator[contextlib.AsyncExitStack]:
+    """What is entered here is left however it ends; a signal that comes meanwhile does not end it half-way."""
+    stack = contextlib.AsyncExitStack()
+    try:
+        yield stack
+    finally:
+        with signals.deferred("removing what the run created in the cluster"):
+            await stack.aclose()
 
 
 def _answering(running: Mapping[str, Operation], plan: Plan, trip: Trip, patience: Patience) -> Peers:

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_WORD = b"preflight: finishing the reports; once more to stop at once\n"
+_ONCE_MORE = "; once more to stop at once"
 
 
 @contextlib.contextmanager
@@ -26,14 +26,15 @@ def translated() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def deferred() -> Iterator[None]:
+def deferred(what: str = "finishing the reports") -> Iterator[None]:
     """Let the work inside finish when the first signal comes; the second one is a KeyboardInterrupt."""
+    word = f"preflight: {what}{_ONCE_MORE}\n".encode()
     with _restored() as numbers:
 
         def note(_number: int, _frame: FrameType | None) -> None:
             _next_at_once(numbers)
             with contextlib.suppress(OSError):
-                os.write(2, _WORD)  # not through a stream, which may be in the middle of a write
+                os.write(2, word)  # not through a stream, which may be in the middle of a write
 
         for number in numbers:
             signal.signal(number, note)
