@@ -451,9 +451,13 @@ async def test_the_official_client_understands_it(running: Cluster):
         service = await core.read_namespaced_service("kube-dns", "kube-system")
         found = await core.list_namespaced_pod("kube-system", label_selector="k8s-app=kube-dns")
         version = await library.VersionApi(api).get_code()
+        groups = await library.ApisApi(api).get_api_versions()
+        batch = await library.BatchV1Api(api).get_api_resources()
     assert [one.metadata.labels["agentpool"] for one in nodes.items] == ["demo", "other"]
     assert (service.spec.cluster_ip, [one.status.phase for one in found.items]) == ("10.0.0.10", ["Running"])
     assert version.git_version == "v1.33.2"
+    assert "networking.k8s.io" in {one.name for one in groups.groups}
+    assert [one.name for one in batch.resources] == ["jobs", "cronjobs"]
     assert running.kubeconfig.stat().st_mode & 0o077 == 0
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from preflight.lab.cluster import errors
+from preflight.lab.cluster import discovery, errors
 from preflight.lab.cluster.errors import ApiError
 from preflight.lab.cluster.kinds import RESOURCES
 from preflight.lab.cluster.store import Event, Json, Key, Selector, Store
@@ -110,6 +110,8 @@ class ApiServer:
         if request.path in _HEALTH:
             return page(200, "ok")
         user = self._user(request)
+        if (found := discovery.document(request.path)) is not None:
+            return _told(200, found)
         call = _understood(request)
         if call is None:
             return page(404, "404 page not found\n")
