@@ -264,7 +264,9 @@ def test_a_hosts_file_that_leads_astray_is_a_failure():
 @pytest.mark.parametrize(("place", "status"), [("node/user1", Status.PASS), ("pod/user1", Status.WARN)])
 def test_aks_writes_the_api_server_into_the_hosts_file_of_nodes(place, status):
     facts = dns(ABSENT, hosts=("10.2.0.4",))
-    assert judged(facts, Expect(trust="cluster-ca"), vantage(place)).status is status
+    outcome = judged(facts, Expect(trust="cluster-ca"), vantage(place))
+    assert outcome.status is status
+    assert ("proves nothing of DNS" in outcome.reason) is (status is Status.PASS)
 
 
 def test_the_systems_own_lookup_shows_split_dns_that_no_query_shows():
