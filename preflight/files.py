@@ -3,7 +3,9 @@
 Its size is not asked for: a device tells none, and a file may grow while it is read.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 class TooLarge(Exception):  # noqa: N818 - the answer to one question; callers turn it into a Failure of their own
@@ -17,3 +19,14 @@ def read(path: Path, largest: int) -> bytes:
     if len(content) > largest:
         raise TooLarge
     return content
+
+
+def lines(head: bytes, file: BinaryIO, largest: int) -> Iterator[bytes]:
+    """The lines of a file of which the beginning was read, with their ends. Raises as `read` does."""
+    left = largest
+    while line := head + file.readline(left + 1 - len(head)):
+        left -= len(line)
+        if left < 0:
+            raise TooLarge
+        yield line
+        head = b""

@@ -4,7 +4,7 @@ A journal ends where its writer was killed: the last line may be torn. What cann
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -18,6 +18,7 @@ from preflight.model.sharing import Shared
 from preflight.vantages.listener import unheard
 
 _MARK = b'{"line":"begin"'
+MARK_BYTES = len(_MARK)
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
@@ -96,15 +97,21 @@ def read(data: bytes, source: str) -> Recovered:
     Raises:
         UsageFailure: the first line is broken or of a newer preflight.
     """
-    lines = io.BytesIO(data)  # no copy
-    first = lines.readline()
+    return read_lines(io.BytesIO(data), source)
+
+
+def read_lines(lines: Iterable[bytes], source: str) -> Recovered:
+    """The same line by line: of a thousand places it is never in memory as a whole."""
+    rest = iter(lines)
+    first = next(rest, b"")
     begin = _begin(first.removesuffix(b"\n"), source, torn=not first.endswith(b"\n"))
     shared = Shared()
+    shared.each(begin.plan.checks)
     facts: dict[str, VantageFacts] = {}
     observations: dict[tuple[str, str], Observation] = {}
     end: End | None = None
     last_ms, unreadable, torn = 0.0, 0, False
-    for line, whole in _lines(lines):
+    for line, whole in _lines(rest):
         match line:
             case Heard():
                 facts[line.vantage], last_ms = line.facts, line.at_ms
@@ -124,7 +131,7 @@ def read(data: bytes, source: str) -> Recovered:
     )
 
 
-def _lines(rest: io.BytesIO) -> Iterator[tuple[Line | None, bool]]:
+def _lines(rest: Iterable[bytes]) -> Iterator[tuple[Line | None, bool]]:
     """Each line, None where it cannot be read, and whether it was closed by a newline."""
     for text in rest:
         if text.strip():

@@ -35,17 +35,14 @@ def _read(path: Path) -> Run | Evidence:
     from preflight import journal  # noqa: PLC0415 - keeps --help quick
     from preflight.render import json  # noqa: PLC0415
 
-    data = _bytes(path)
-    if not journal.is_journal(data):
-        return json.parse(data, str(path))
-    found = journal.read(data, str(path))
-    click.echo(f"{path}: {found.summary}", err=True)
-    return found.evidence
-
-
-def _bytes(path: Path) -> bytes:
     try:
-        return files.read(path, MAX_RUN_FILE)
+        with path.open("rb") as file:
+            head = file.read(journal.MARK_BYTES)
+            if journal.is_journal(head):
+                found = journal.read_lines(files.lines(head, file, MAX_RUN_FILE), str(path))
+                click.echo(f"{path}: {found.summary}", err=True)
+                return found.evidence
+            return json.parse_lines(files.lines(head, file, MAX_RUN_FILE), str(path))
     except files.TooLarge as error:
         raise UsageFailure(
             f"{path}: larger than {MAX_RUN_FILE // 1024 // 1024} MB; this is no run file of preflight"

@@ -15,13 +15,16 @@ from typing import Any, Final
 import msgspec
 
 from preflight.failures import ClusterFailure, Refused
-from preflight.kube import objects, sweep, watch
+from preflight.kube import objects, sweep, warned, watch
 from preflight.kube.client import Client, Gone
 from preflight.kube.objects import Answerer, Probe, Terms
+from preflight.kube.warned import Warned
 from preflight.model.vocabulary import VantageKind
 
 Json = dict[str, Any]
 _CREATING: Final = 16  # requests at once
+_FOLLOWED: Final = 64  # logs that are read while they grow; those of more places are read when their pods have ended
+_READING: Final = 16  # of these at once
 _LEAVE_S: Final = 60.0
 _FIRST_LOOK_S, _POLL_S = 0.1, 0.5
 _SETTLE_S: Final = 15.0
@@ -53,6 +56,9 @@ class Operation:
         self._following: asyncio.Task[None] | None = None
         self._shared: dict[str, asyncio.Task[str]] = {}
         self._creating = asyncio.Semaphore(_CREATING)
+        self.followed, self.reading = asyncio.Semaphore(_FOLLOWED), asyncio.Semaphore(_READING)
+        self.of_jobs = Warned(client, self._path("Event"), warned.JOBS)
+        self.of_pods = Warned(client, self._path("Event"), warned.PODS)
 
     async def start(self, probe: Probe) -> Json:
         """Create a probe's Job. Raises `ClusterFailure`."""

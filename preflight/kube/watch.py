@@ -53,17 +53,17 @@ class Board:
 
     def put(self, kind: str, pod: Json) -> None:
         """One event of the watch."""
-        job = str((pod.get("metadata") or {}).get("labels", {}).get(_JOB, ""))
+        job = _job(pod)
         if kind == "DELETED":
             self._deleted.add(job)
         else:
             self._deleted.discard(job)
-        self._pods[job] = pod
+        self._pods[job] = _slim(pod)
         self._tell(job)
 
     def replace(self, pods: list[Json]) -> None:
         """A whole list: what is not in it is gone."""
-        jobs = {str((pod.get("metadata") or {}).get("labels", {}).get(_JOB, "")) for pod in pods}
+        jobs = set(map(_job, pods))
         for pod in pods:
             self.put("MODIFIED", pod)
         for job in self._pods.keys() - jobs - self._deleted:
@@ -73,6 +73,22 @@ class Board:
     def _tell(self, job: str) -> None:
         if (news := self._news.pop(job, None)) is not None:
             news.set()
+
+
+def _slim(pod: Json) -> Json:
+    """What is read of a pod; the rest, most of it, is what was asked for. A thousand are kept."""
+    meta, spec = _table(pod.get("metadata")), _table(pod.get("spec"))
+    kept = {name: meta[name] for name in ("name", "uid", "deletionTimestamp") if name in meta}
+    return {"metadata": kept, "spec": {"nodeName": spec.get("nodeName")}, "status": pod.get("status")}
+
+
+def _job(pod: Json) -> str:
+    return str(_table(_table(pod.get("metadata")).get("labels")).get(_JOB, ""))
+
+
+def _table(value: object) -> Json:
+    """The API server's answers are parsed, not trusted: what is no table is an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 async def follow(client: Client, path: str, selector: str, board: Board) -> None:

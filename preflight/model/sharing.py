@@ -3,6 +3,7 @@
 A value stays what it is; only what it is made of is shared. Nothing is ever dropped or changed.
 """
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -35,6 +36,11 @@ class Shared:
             if same is not part:
                 msgspec.structs.force_setattr(value, name, same)  # equal, so nobody can tell
         return value
+
+    def each(self, values: Iterable[msgspec.Struct]) -> None:
+        """The same for many."""
+        for value in values:
+            self.of(value)
 
     def _tuple(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         """Texts, pairs of texts and certificates as a whole; of others each."""

@@ -4,6 +4,7 @@ Reading is strict about the schema version, and says where a broken file breaks.
 read in pieces, an entry of a list on each line, so that neither takes a multiple of it in memory.
 """
 
+import io
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from preflight.render import text
 
 MAX_BYTES = 256 * 1024 * 1024
 INDENTED = 2_000  # verdicts; a run with more is written without indentation
-_IN_PIECES = 16 * 1024 * 1024  # bytes; a file with more is read in pieces
+_OBSERVATIONS = b'"observations":[\n'  # as `parts` writes it, with an entry on each line that follows
 _AT_ONCE = 200  # entries of a list that are encoded together
 _T = TypeVar("_T")
 _BYTE = re.compile(r"\(byte (\d+)\)")
@@ -79,24 +80,34 @@ def parse(data: bytes, source: str) -> Run:
     """
     if len(data) > MAX_BYTES:
         raise UsageFailure(f"{source}: larger than {MAX_BYTES // 1024 // 1024} MB; this is no run file of preflight")
+    return parse_lines(io.BytesIO(data), source)
+
+
+def parse_lines(lines: Iterable[bytes], source: str) -> Run:
+    """The same line by line: observations that stand on lines of their own are never together as text."""
+    rest, observations, shared = bytearray(), list[Observation](), Shared()
+    inside, wrong = False, None
+    for line in lines:
+        if inside and line.rstrip(b",\n") != b"]":
+            rest += b"\n"  # so that other lines keep their numbers
+            try:
+                found = _decode(line.strip().removesuffix(b","), f"{source}: an observation", Observation)
+                observations.append(shared.of(found))
+            except UsageFailure as failure:  # told when it is known that the version is not to blame
+                wrong = wrong or failure
+        else:
+            inside = line == _OBSERVATIONS
+            rest += line
+    data = bytes(rest)
     _check_version(_decode(data, source, _Head).schema_version, source)
-    if len(data) > _IN_PIECES:
-        try:
-            return _in_pieces(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
-            pass  # read as a whole, it is told what is wrong with it and where
-    return _decode(data, source, Run)
-
-
-def _in_pieces(data: bytes) -> Run:
-    """Observation by observation, so that what they have in common is held once."""
-    found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    entries = msgspec.json.decode(found.pop("observations", msgspec.Raw(b"[]")), type=list[msgspec.Raw])
-    types = {field.name: field.type for field in msgspec.structs.fields(Run)}
-    rest = {name: msgspec.json.decode(raw, type=types[name]) for name, raw in found.items() if name in types}
-    run = Run(observations=(), **rest)
-    decoder, shared = msgspec.json.Decoder(Observation), Shared()
-    return msgspec.structs.replace(run, observations=tuple(shared.of(decoder.decode(entry)) for entry in entries))
+    run = _decode(data, source, Run)
+    if wrong is not None:
+        raise wrong
+    if not observations:
+        return run
+    shared.each(run.plan.checks)
+    shared.each(run.verdicts)
+    return msgspec.structs.replace(run, observations=tuple(observations))
 
 
 def _check_version(version: int, source: str) -> None:

@@ -95,15 +95,31 @@ class _Attempt:
 
     async def run(self, image: str, secrets: Secrets, attempt: int) -> VantageFacts:
         """Raises `Failed` or `ClusterFailure`."""
-        created = await self._running.start(await self._probe(image, secrets, attempt))
-        start = Start(self._running, created, self._patience)
+        start = Start(
+            self._running,
+            await self._running.start(await self._probe(image, secrets, attempt)),
+            self._patience,
+        )
         self.job = start.job
         try:
             pod = await start.pod()
         finally:
             self.node = start.node
-        log = asyncio.create_task(self._read_log(pod["metadata"]["name"]))
         ending = asyncio.create_task(self._ended())
+        try:
+            slots = self._running.followed
+            if slots.locked():  # so many logs at once are a load on the API server and on this process
+                await asyncio.wait((ending,))
+                slots = self._running.reading
+            async with slots:
+                return await self._heard(pod["metadata"]["name"], ending)
+        finally:
+            ending.cancel()
+            await asyncio.gather(ending, return_exceptions=True)
+
+    async def _heard(self, pod: str, ending: asyncio.Task[pods.Ended]) -> VantageFacts:
+        """Read the log until it is complete, or for a moment more than the pod lives."""
+        log = asyncio.create_task(self._read_log(pod))
         try:
             await asyncio.wait((log, ending), return_when=asyncio.FIRST_COMPLETED)
             if self._listener.complete:
@@ -116,9 +132,8 @@ class _Attempt:
             await self._interrupted(log)
             raise
         finally:
-            for task in (log, ending):
-                task.cancel()
-            await asyncio.gather(log, ending, return_exceptions=True)
+            log.cancel()
+            await asyncio.gather(log, return_exceptions=True)
 
     async def _interrupted(self, log: asyncio.Task[None]) -> None:
         """End the probe, which then tells what it has seen so far through the log that is still being read."""

@@ -60,7 +60,10 @@ class Start:
         """Raises `Failed` when it is known that waiting is in vain."""
         match state:
             case None:
-                if waiting.asks_why() and (trouble := pods.refused(await self._running.events(self._uid))) is not None:
+                if (
+                    waiting.asks_why()
+                    and (trouble := pods.refused(await self._running.of_jobs.about(self._uid))) is not None
+                ):
                     raise Failed(trouble.cause, trouble.text)
             case pods.Trouble(cause=cause, text=text):
                 raise Failed(cause, text)
@@ -75,7 +78,9 @@ class Start:
     async def _look_at_pull(self, state: pods.PullFails, pod: Json, waiting: "_Waiting") -> None:
         text = state.text
         if not pulls.says_why(text):
-            text = waiting.pull_error or pods.pull_error(await self._running.events(pod["metadata"]["uid"]), state)
+            text = waiting.pull_error or pods.pull_error(
+                await self._running.of_pods.about(pod["metadata"]["uid"]), state
+            )
         pull = pulls.classify(text)
         if state.final or not pull.ambiguous or waiting.for_a_pull(text):
             node = (pod.get("spec") or {}).get("nodeName", "")

@@ -112,3 +112,41 @@ async def test_a_lost_server_is_known_to_be_lost_and_found_again(tmp_path):
         await phase(board, "one", "Running")
         assert "down" in board.why_lost
         assert board.lost_since is None
+
+
+async def test_who_waits_for_one_pod_is_not_woken_for_another():
+    board, woken = Board(), []
+
+    async def wait(job: str) -> None:
+        await board.changed(job, board.pod(job), 5)
+        woken.append(job)
+
+    waiting = [asyncio.create_task(wait(job)) for job in ("one", "two")]
+    await asyncio.sleep(0)
+    board.put("ADDED", pod("two", "3"))
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    assert woken == ["two"]
+    board.put("DELETED", pod("one", "4"))
+    await asyncio.gather(*waiting)
+    assert woken == ["two", "one"]
+
+
+async def test_of_a_pod_only_what_is_read_is_kept():
+    board = Board()
+    whole = pod("one", "3", "Running")
+    whole["metadata"] |= {"uid": "u", "managedFields": ["x" * 1000], "deletionTimestamp": "now"}
+    whole["spec"] = {"nodeName": "n1", "containers": [{"image": "x" * 1000}]}
+    board.put("ADDED", whole)
+    assert board.pod("one") == {
+        "metadata": {"name": "one-abcde", "uid": "u", "deletionTimestamp": "now"},
+        "spec": {"nodeName": "n1"},
+        "status": {"phase": "Running"},
+    }
+
+
+@pytest.mark.parametrize("odd", [{}, {"metadata": None}, {"metadata": "x", "spec": 5}, {"metadata": {"labels": []}}])
+async def test_an_object_that_is_no_pod_breaks_nothing(odd: dict):
+    board = Board()
+    board.put("ADDED", odd)
+    board.replace([odd])
+    assert board.pod("one") is None
