@@ -1,6 +1,5 @@
 """One run from plan to exit code: vantages, journal, judgement, reports; survives signals with what was seen."""
 
-import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -9,7 +8,7 @@ import msgspec
 
 from preflight import environment as environments
 from preflight import plan as plans
-from preflight.cli import journal, progress, signals
+from preflight.cli import journal, loops, progress, signals
 from preflight.cli.output import Output
 from preflight.judge import judge
 from preflight.model.environment import Environment
@@ -37,7 +36,7 @@ def gate(report: Output, observe: Callable[[journal.Journal], Awaitable[Evidence
     kept = journal.Journal(report.folder)
     gc.freeze()  # modules, catalogue and plan live to the end: a long run need not look through them again and again
     try:
-        evidence = asyncio.run(_awaited(observe, kept))
+        evidence = loops.run(_awaited(observe, kept))
         with signals.deferred():
             written = report.write(judge(evidence), kept.kept)
             if written.saved:

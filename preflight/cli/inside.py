@@ -1,6 +1,5 @@
 """A run inside a cluster: a look at its pools and at one's own rights, then the vantages there."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
@@ -8,7 +7,7 @@ from typing import Final
 import msgspec
 
 from preflight import plan as plans
-from preflight.cli import beside, load, signals, via
+from preflight.cli import beside, load, loops, signals, via
 from preflight.cli.cluster_options import Options
 from preflight.cli.conduct import Circumstances, conducted
 from preflight.cli.image import default_image
@@ -80,7 +79,7 @@ class Trip(msgspec.Struct, frozen=True, kw_only=True):
 
 def scout(options: Options, env: Environment, kinds: tuple[VantageKind, ...]) -> Scouted:
     """Look at the cluster's nodes and at one's own rights; creates nothing. Raises `UsageFailure`."""
-    return asyncio.run(look(options, env, kinds))
+    return loops.run(look(options, env, kinds))
 
 
 async def look(options: Options, env: Environment, kinds: tuple[VantageKind, ...]) -> Scouted:

@@ -1,0 +1,22 @@
+"""Runs a coroutine to its end, whatever the size of what it gives."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+def run(work: Coroutine[Any, Any, _T]) -> _T:
+    """`asyncio.run`, but for what its end costs.
+
+    That asks for the handler of SIGINT, which holds the main task, and an enum answers no by way of the handler's
+    `repr`: all of the task's result as text, hundreds of megabytes of a thousand places. So the task has no result.
+    """
+    found: list[_T] = []
+
+    async def keep() -> None:
+        found.append(await work)
+
+    asyncio.run(keep())
+    return found[0]
