@@ -25,8 +25,10 @@ demo: $(VENV)/.all ## the main job on the embedded Azure: OUT/report.html and OU
 test: $(TEST_VENV)/.installed ## the tests, against the installed wheel
 	PREFLIGHT_DIST=dist $(PYTEST) -m "not e2e and not cluster"
 
-e2e: $(TEST_VENV)/.installed ## the tests that need root, namespaces or a browser
+e2e: $(TEST_VENV)/.installed ## the tests that need root, namespaces or a browser; with KUBECONFIG those in the cluster too
 	PREFLIGHT_DIST=dist $(PYTEST) -m e2e
+	@if [ -n "$(CLUSTER_KIT)$(KUBECONFIG)" ]; then $(MAKE) e2e-cluster; \
+	  else echo "neither KUBECONFIG nor CLUSTER_KIT names a cluster: the tests in one are left out"; fi
 
 bench: $(VENV)/.all ## preflight beside its peers, about 20 minutes; installs the peers (root); REPEAT=5
 	$(VENV)/bin/python -m bench --repeat $(REPEAT)

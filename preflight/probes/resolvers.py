@@ -21,7 +21,8 @@ _CONCLUSIVE = frozenset({"NOERROR", "NXDOMAIN"})  # a stub resolver asks the nex
 _REPLACED = SystemLookup(result="replaced")
 _FAMILY = {"A": "ipv4", "AAAA": "ipv6"}
 # SERVFAIL may pass; FORMERR and NOTIMP may be about EDNS, which the second attempt leaves out.
-_AMBIGUOUS_RCODES = frozenset({"SERVFAIL", "FORMERR", "NOTIMP", "BADVERS"})
+# REFUSED may be for load: CoreDNS above max_concurrent and dnsmasq above --dns-forward-max refuse what is too much.
+_AMBIGUOUS_RCODES = frozenset({"SERVFAIL", "FORMERR", "NOTIMP", "BADVERS", "REFUSED"})
 
 
 class Resolvers:
@@ -108,11 +109,17 @@ class Resolvers:
 
     async def _ask(self, question: dns.Question) -> tuple[DnsAnswer, ...]:
         limits = self._limits
+        refused = False
 
         async def attempt(number: int, cap: Cap) -> DnsAnswer:
+            nonlocal refused
+            if refused:  # at once it would be refused again, if it was for load
+                await asyncio.sleep(limits.second_attempt_s)
             again = msgspec.structs.replace(question, attempt=number, edns=number == 1)
             lanes = self._lanes[question.server]
-            return await dns.ask(again, cap, self.clock, grace_s=limits.second_attempt_s, lanes=lanes)
+            answer = await dns.ask(again, cap, self.clock, grace_s=limits.second_attempt_s, lanes=lanes)
+            refused = answer.rcode == "REFUSED"
+            return answer
 
         async with self._asking:
             when = asyncio.get_running_loop().time() + limits.connect_cap_s

@@ -1,9 +1,11 @@
-"""The test cluster of a folder with `up`, `env`, `fw` and `node-exec` (CLUSTER_KIT): places, firewall, processes."""
+"""The test cluster of a folder with `up`, `env`, `fw`, `load` and `node-exec` (CLUSTER_KIT): places, firewall, processes."""
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -33,6 +35,10 @@ class Kit:
         """`on`: pods leave behind their node's address; `off`: with their own."""
         self._run("snat", mode)
 
+    def load(self, image: Path) -> None:
+        """Import an image on all nodes."""
+        self._run("load", str(image))
+
     def on_workstation(self, *argv: str) -> list[str]:
         """The command line that runs something with the nodes' DNS."""
         return [str(self.folder / "node-exec"), "workstation", *argv]
@@ -40,6 +46,11 @@ class Kit:
     def in_azure(self, *argv: str) -> list[str]:
         """The command line that runs something in the stand-in network."""
         return ["ip", "netns", "exec", self.settings["AZURE_NS"], *argv]
+
+    def in_network_of(self, node: str, *argv: str) -> list[str]:
+        """The command line that runs something in a node's network, and ends with its process."""
+        init = Path(self.settings["CLUSTER_HOME"], "run", f"{node}-init.pid").read_text().split()[0]
+        return ["nsenter", "-t", init, "-n", "--", *argv]
 
     def address_of(self, name: str) -> str:
         """What the nodes' DNS says."""
@@ -50,8 +61,22 @@ class Kit:
 
     def kill_api_server(self) -> None:
         """At once, as a crash would; `up` starts it again."""
-        pid = Path(self.settings["CLUSTER_HOME"], "run", "kube-apiserver.pid").read_text().split()[0]
-        os.kill(int(pid), signal.SIGKILL)
+        os.kill(self._process("kube-apiserver"), signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def paused_kubelet(self, node: str) -> Iterator[None]:
+        """The node's kubelet does nothing inside the block."""
+        kubelet = self._process(f"{node}-kubelet")
+        os.kill(kubelet, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(kubelet, signal.SIGCONT)
+
+    def _process(self, name: str) -> int:
+        """The program itself: the file names the nsenter that waits for it."""
+        waits = Path(self.settings["CLUSTER_HOME"], "run", f"{name}.pid").read_text().split()[0]
+        return int(Path(f"/proc/{waits}/task/{waits}/children").read_text().split()[0])
 
 
 def _exports(text: str) -> dict[str, str]:

@@ -1,10 +1,13 @@
 """preflight, run against a cluster as a user runs it, and what it leaves there. Works with any KUBECONFIG."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,11 @@ import msgspec
 from clusters.kit import Kit
 
 MANAGED = "app.kubernetes.io/managed-by=preflight"
+RUN = "app.kubernetes.io/instance"
+# Every kind that a run, or what it prints for others to apply, could make.
+NAMESPACED = "jobs,cronjobs,pods,configmaps,secrets,serviceaccounts,services,networkpolicies,roles,rolebindings"
+KINDS = f"namespaces,{NAMESPACED},clusterroles,clusterrolebindings"
+AT_ONCE = 3  # runs side by side: more would make two cores the cause of findings
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -53,18 +61,30 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
         """Of what decides there."""
         return {one["status"] for one in self.run["verdicts"] if one["vantage"] == vantage and one["decides"]}
 
+    def reasons(self, vantage: str) -> str:
+        """Of all verdicts there."""
+        return "\n".join(one["reason"] for one in self.run["verdicts"] if one["vantage"] == vantage)
+
     def why(self, cause: str) -> str:
         """The finding's evidence."""
         return "\n".join(line for one in self.run["findings"] if one["cause"] == cause for line in one["why"])
 
 
 class World:
-    """The cluster, the image, and an environment that fits."""
+    """The cluster, the image, and an environment that fits.
 
-    def __init__(self, config: Path, environ: dict[str, str], image: str, kit: Kit | None, work: Path) -> None:
+    Runs go into one namespace of the suite unless they name another or ask for their own, whose removal takes a
+    cluster ten seconds and more.
+    """
+
+    def __init__(
+        self, config: Path, environ: dict[str, str], image: str, kit: Kit | None, work: Path, namespace: str
+    ) -> None:
         self.config, self.environ, self.image, self.kit, self.work = config, environ, image, kit, work
+        self.namespace = namespace
         self.kubeconfig = os.environ["KUBECONFIG"]
-        self._number = 0
+        self.spared = ""  # a run whose objects are to go by themselves
+        self._numbers = itertools.count(1)
 
     def command(self, *argv: str) -> list[str]:
         """preflight at the workstation."""
@@ -77,36 +97,42 @@ class World:
             self.command(*argv), env=self._env(), capture_output=True, text=True, timeout=400, check=False
         )
 
-    def start(self, out: Path, *argv: str) -> subprocess.Popen[str]:
+    def start(self, out: Path, *argv: str, own_namespace: bool = False) -> subprocess.Popen[str]:
         """A run that goes on beside the test; end it."""
         return subprocess.Popen(
-            self.command(*self._argv(out, argv)),
+            self.command(*self._argv(out, argv, own_namespace)),
             env=self._env(),
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
         )
 
-    def run(self, *argv: str) -> Finished:
+    def run(self, *argv: str, own_namespace: bool = False) -> Finished:
         """A run in every place, with what the test says besides."""
         out = self.out()
         begin = time.monotonic()
-        done = self.call(*self._argv(out, argv))
+        done = self.call(*self._argv(out, argv, own_namespace))
         written = out / "run.json"
         assert written.is_file(), f"exit {done.returncode}: {done.stderr}"
         return Finished(
             code=done.returncode, err=done.stderr, run=json.loads(written.read_text()), seconds=time.monotonic() - begin
         )
 
+    def run_all(self, argvs: Sequence[Sequence[str]]) -> list[Finished]:
+        """Several runs, a few at once."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda argv: self.run(*argv), argvs))
+
     def out(self) -> Path:
         """A new folder for a report."""
-        self._number += 1
-        return self.work / f"out{self._number}"
+        return self.work / f"out{next(self._numbers)}"
 
-    def _argv(self, out: Path, argv: tuple[str, ...]) -> tuple[str, ...]:
+    def _argv(self, out: Path, argv: tuple[str, ...], own_namespace: bool) -> tuple[str, ...]:
         image = () if "--probe-image" in argv else ("--probe-image", self.image)
         cluster = () if "--kubeconfig" in argv else ("--kubeconfig", self.kubeconfig)
-        return ("run", "--config", str(self.config), *cluster, *image, "--out", str(out), "--format", "json", *argv)
+        where = () if own_namespace or "--namespace" in argv else ("--namespace", self.namespace)
+        shape = ("--out", str(out), "--format", "json")
+        return ("run", "--config", str(self.config), *cluster, *image, *where, *shape, *argv)
 
     def _env(self) -> dict[str, str]:
         return environ() | self.environ
@@ -124,22 +150,33 @@ class World:
 
     def left(self) -> list[str]:
         """Every object that carries our label."""
-        kinds = "namespaces,jobs,pods,configmaps,secrets"
-        return self.kubectl("get", kinds, "-A", "-l", MANAGED, "-o", "name").split()
+        chosen = f"{MANAGED},{RUN}!={self.spared}" if self.spared else MANAGED
+        return self.kubectl("get", KINDS, "-A", "-l", chosen, "-o", "name").split()
+
+    def left_in(self, namespace: str) -> list[str]:
+        """The same in one namespace, whatever is spared."""
+        return self.kubectl("get", NAMESPACED, "-n", namespace, "-l", MANAGED, "-o", "name").split()
 
     def gone(self, limit_s: float = 60) -> list[str]:
         """What is left once what is going has gone."""
-        ends = time.monotonic() + limit_s
-        while (left := self.left()) and time.monotonic() < ends:
-            time.sleep(1)
-        return left
+        self._until(lambda: not self.left(), limit_s)
+        return self.left()
+
+    def pods(self, field: str = "status.phase", namespace: str = "") -> list[str]:
+        """One field of each probe's pod."""
+        where = ("-n", namespace) if namespace else ("-A",)
+        return self.kubectl("get", "pods", *where, "-l", MANAGED, "-o", f"jsonpath={{.items[*].{field}}}").split()
 
     def wait_for_probe(self, limit_s: float = 60) -> None:
         """Until a pod of ours runs."""
+        assert self._until(lambda: "Running" in self.pods(), limit_s), "no probe ran"
+
+    def wait_for(self, condition: Callable[[], bool], what: str, limit_s: float = 60) -> None:
+        """Until it is so; fails when it does not become so."""
+        assert self._until(condition, limit_s), f"not within {limit_s} s: {what}"
+
+    def _until(self, condition: Callable[[], bool], limit_s: float) -> bool:
         ends = time.monotonic() + limit_s
-        while time.monotonic() < ends:
-            phases = self.kubectl("get", "pods", "-A", "-l", MANAGED, "-o", "jsonpath={.items[*].status.phase}")
-            if "Running" in phases:
-                return
+        while not (met := condition()) and time.monotonic() < ends:
             time.sleep(0.3)
-        raise AssertionError("no probe ran")
+        return met

@@ -106,6 +106,22 @@ async def test_servfail_is_asked_again_and_a_definite_answer_never(resolve):
     assert [answer.rcode for answer in seen.answers] == ["NXDOMAIN", "NXDOMAIN"]
 
 
+async def test_a_server_that_refuses_what_is_too_much_at_once_is_asked_again_a_moment_later(resolve):
+    async with DnsServer(A) as server:
+        seen = []
+
+        async def script(query, transport):
+            seen.append(query)
+            return [with_rcode(query, "REFUSED") if len(seen) <= 2 else server.answer(query)]
+
+        server.script = script
+        told = await resolve(vantage=facts((server.address,)))
+    assert [(answer.rtype, answer.attempt, answer.rcode) for answer in told.answers] == [
+        ("A", 1, "REFUSED"), ("A", 2, "NOERROR"), ("AAAA", 1, "REFUSED"), ("AAAA", 2, "NOERROR"),
+    ]  # fmt: skip
+    assert told.addresses == ("203.0.113.10",)
+
+
 async def test_a_late_answer_to_the_first_attempt_counts_and_the_second_proves_nothing(resolve):
     async with DnsServer(A) as server:
 

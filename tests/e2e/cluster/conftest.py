@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from clusters.kit import Kit
-from clusters.world import World, environ
+from clusters.world import RUN, Finished, World, environ
 
 _VIEWS = (
     "10.250.0.0/24=workstation",
@@ -32,7 +32,9 @@ vantages = ["pod"]
 """
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "test_killed.py" in item.nodeid)  # last: it waits for what the first minutes left
     if os.environ.get("KUBECONFIG") and os.environ.get("PROBE_IMAGE"):
         return
     for item in items:
@@ -57,38 +59,21 @@ def azure(kit: Kit | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         config.write_text(_ALONE)
         yield config, {}
         return
-    first, last = kit.settings["AZURE_ADDRESSES"].split("-")
+    first, _ = kit.settings["AZURE_ADDRESSES"].split("-")
+    where = ("--network", f"{first}/26", "--dns", kit.settings["AZURE_DNS"])
     views = [word for view in _VIEWS for word in ("--view", view)]
-    command = (
-        sys.executable,
-        "-P",
-        "-m",
-        "preflight",
-        "lab",
-        "serve",
-        "--network",
-        f"{first}/26",
-        "--dns",
-        kit.settings["AZURE_DNS"],
-    )
-    files = (
-        "--control",
-        str(folder / "control"),
-        "--ca-out",
-        str(folder / "lab.pem"),
-        "--environment-out",
-        str(config),
-    )
-    assert last
+    files = ("--ca-out", str(folder / "lab.pem"), "--environment-out", str(config))
+    command = [sys.executable, "-P", "-m", "preflight", "lab", "serve", *where, *views, *files]
     with subprocess.Popen(
-        kit.in_azure(*command, *views, *files), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=environ(),
+        kit.in_azure(*command, "--control", str(folder / "control")),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ(),
     ) as lab:  # fmt: skip
         try:
             assert lab.stderr is not None
             assert lab.stdout is not None
             said = lab.stderr.readline()
             assert "serving" in said, said
+            kit.fw("clear")  # a suite that was killed may have left rules
             kit.up("--dns", kit.settings["AZURE_DNS"], "--trust", str(folder / "lab.pem"))
             yield config, _variables(lab.stdout)
         finally:
@@ -110,54 +95,81 @@ def _variables(lines) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def session_world(
     kit: Kit | None, azure: tuple[Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
-) -> World:
+) -> Iterator[World]:
     image = os.environ.get("PROBE_IMAGE")
     assert os.environ.get("KUBECONFIG"), "KUBECONFIG names the cluster"
     assert image, "PROBE_IMAGE names the probe image, which the nodes have or can pull"
     config, variables = azure
-    return World(config, variables, image, kit, tmp_path_factory.mktemp("runs"))
+    namespace = f"suite-{time.monotonic_ns() % 10**8}"
+    world = World(config, variables, image, kit, tmp_path_factory.mktemp("runs"), namespace)
+    if kit is not None:
+        world.call("clean", "--kubeconfig", world.kubeconfig)
+    world.kubectl("create", "namespace", namespace)
+    yield world
+    world.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def abandoned(request: pytest.FixtureRequest, session_world: World) -> Iterator[tuple[str, float, float]]:
+    """A killed run's namespace, when that was, and how long its objects may stay; made first, looked at last."""
+    if not any(item.path.name == "test_killed.py" for item in request.session.items):
+        yield "", 0.0, 0.0
+        return
+    world, name = session_world, f"abandoned-{time.monotonic_ns() % 10**8}"
+    world.kubectl("create", "namespace", name)
+    argv = ("--namespace", name, "--start-deadline", "5", "--deadline", "5", "--vantage", "pod")
+    with world.start(world.out(), *argv) as going:
+        world.wait_for(lambda: world.pods("metadata.name", name) != [], "a probe's pod")
+        going.kill()
+        going.communicate(timeout=20)
+    assert {one.partition("/")[0] for one in world.left_in(name)} >= {"job.batch", "pod", "configmap"}
+    world.spared = world.pods(f"metadata.labels.{RUN.replace('.', chr(92) + '.')}", name)[0]
+    yield name, time.monotonic(), 5 + 5 + 120 + 60  # deadlines, what the first Job has beyond them, its TTL
+    world.kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture
 def world(session_world: World) -> Iterator[World]:
     """Clean before, and nothing of ours in the cluster afterwards."""
-    if session_world.kit is not None:
-        session_world.kit.fw("clear")
-        _clear(session_world)
     assert session_world.gone() == []
     yield session_world
-    if session_world.kit is not None:
-        session_world.kit.fw("clear")
-        _clear(session_world)
     assert session_world.gone() == []
 
 
-def _clear(world: World) -> None:
-    subprocess.run(
-        [sys.executable, "-P", "-m", "preflight", "lab", "clear", "--control", str(world.config.with_name("control"))],
-        env=environ(), check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
+@pytest.fixture(scope="session")
+def healthy(session_world: World) -> Finished:
+    """One run in a namespace of its own, with nothing broken; several tests look at it."""
+    return session_world.run(own_namespace=True)
 
 
 @pytest.fixture
-def firewall(world: World) -> Kit:
+def firewall(world: World) -> Iterator[Kit]:
     """The kit with its firewall and stand-in network; clusters without them skip what needs it."""
     if world.kit is None:
         pytest.skip("needs CLUSTER_KIT: a firewall that tests may switch")
-    return world.kit
+    yield world.kit
+    world.kit.fw("clear")
 
 
 @pytest.fixture
-def break_azure(world: World, firewall: Kit):
+def slow(world: World, firewall: Kit) -> tuple[str, ...]:
+    """Destinations that swallow packets; with these options the checks there take eight seconds."""
+    for name in ("stmlprod.blob.core.windows.net", "acrprod.azurecr.io", "mcr.microsoft.com"):
+        firewall.fw("drop", "--from", "all", "--to", firewall.address_of(name), "--port", "443")
+    return ("--connect-cap", "8")
+
+
+@pytest.fixture
+def break_azure(world: World, firewall: Kit) -> Iterator[Callable[..., None]]:
     """Switch a fault of the embedded Azure."""
 
-    def switch(*faults: str) -> None:
-        subprocess.run(
-            [sys.executable, "-P", "-m", "preflight", "lab", "fault", *faults, "--control", str(world.config.with_name("control"))],
-            env=environ(), check=True, capture_output=True, timeout=60,
-        )  # fmt: skip
+    def lab(*words: str) -> None:
+        command = [sys.executable, "-P", "-m", "preflight", "lab", *words]
+        control = str(world.config.with_name("control"))
+        subprocess.run([*command, "--control", control], env=environ(), check=True, capture_output=True, timeout=60)
 
-    return switch
+    yield lambda *faults: lab("fault", *faults)
+    lab("clear")
 
 
 @pytest.fixture
@@ -166,24 +178,21 @@ def namespace(world: World) -> Iterator[str]:
     name = f"given-{time.monotonic_ns() % 10**8}"
     world.kubectl("create", "namespace", name)
     yield name
-    world.kubectl("delete", "namespace", name)
+    world.kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture
-def user(world: World, namespace: str, tmp_path: Path):
-    """A service account of that namespace and a kubeconfig for it; `grant` applies YAML."""
+def user(world: World, namespace: str, tmp_path: Path) -> str:
+    """A service account of that namespace, as a kubeconfig."""
     world.kubectl("-n", namespace, "create", "serviceaccount", "runner")
-    secret = world.kubectl("-n", namespace, "apply", "-o", "name", "-f", "-", stdin=_TOKEN)
-    for _ in range(50):
-        token = world.kubectl(
-            "-n", namespace, "get", secret.strip(), "-o", 'go-template={{or .data.token "" | base64decode}}'
-        )
-        if token:
-            break
-        time.sleep(0.2)
+    secret = world.kubectl("-n", namespace, "apply", "-o", "name", "-f", "-", stdin=_TOKEN).strip()
+    template = 'go-template={{or .data.token "" | base64decode}}'
+    world.wait_for(lambda: bool(world.kubectl("-n", namespace, "get", secret, "-o", template)), "a token", 10)
     path = tmp_path / "runner.kubeconfig"
     config = yaml.safe_load(Path(world.kubeconfig).read_text())
-    config["users"] = [{"name": "runner", "user": {"token": token}}]
+    config["users"] = [
+        {"name": "runner", "user": {"token": world.kubectl("-n", namespace, "get", secret, "-o", template)}}
+    ]
     for context in config["contexts"]:
         context["context"]["user"] = "runner"
     path.write_text(yaml.safe_dump(config))
