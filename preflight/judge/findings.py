@@ -33,6 +33,7 @@ _LIKELY = {
     "tcp.lossy": "the drop and SNAT counters of the devices on the way at that time",
     "route.unreachable": "effective routes of the source",
     "route.prohibited": "the device that sent the message: its address in a capture, or the local firewall's rules",
+    "kube.sni-missing": "the firewall's log, or the same with a server name (api-server.reach)",
     "tls.reset-after-hello": "the firewall's application rule log for the name at that time",
     "tls.closed": "the firewall's application rule log for the name at that time",
     "tls.timeout": "the firewall's log, or the same with a clamped MSS",

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from msgspec import UNSET
 
 from preflight.judge import intercepted, tcp
+from preflight.judge.addresses import is_address
 from preflight.judge.blockpages import in_plain_bytes
 from preflight.judge.outcome import PASS, Outcome, fail, good, warn
 from preflight.judge.scene import Scene, host_of, listed, moment
@@ -69,6 +70,8 @@ def _one(check: Check, hop: Hop, tls: TlsFacts, scene: Scene) -> Outcome:
         case "timeout":
             half = f", {tls.bytes_received} bytes came before" if tls.bytes_received else ""
             return fail("tls.timeout", f"{name}: no handshake within {tls.duration_ms / 1000:.1f} s{half}")
+        case "reset" | "closed" if tls.bytes_received == 0 and _nameless(check, name):
+            return fail("kube.sni-missing", f"{name}: {_cut(tls)}, which names no server: {name} is an address")
         case "reset" if tls.bytes_received == 0:
             return fail("tls.reset-after-hello", f"{name}: connection reset right after the ClientHello")
         case "reset" | "closed":
@@ -77,6 +80,11 @@ def _one(check: Check, hop: Hop, tls: TlsFacts, scene: Scene) -> Outcome:
             return _alert(name, tls)
         case _:
             return _no_tls(name, tls)
+
+
+def _nameless(check: Check, name: str) -> bool:
+    """Whether the API server was called by its address: a handshake with an address carries no SNI (RFC 6066)."""
+    return check.expect.trust != "system" and is_address(name)
 
 
 def _cut(tls: TlsFacts) -> str:

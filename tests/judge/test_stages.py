@@ -424,3 +424,24 @@ def test_at_a_node_an_authority_that_the_image_does_not_trust_is_a_reservation_a
     if manifest is Status.UNKNOWN:
         assert found[two.id].cause == "tls.intercepted"
         assert "its own pull decides" in found[two.id].reason
+
+
+@pytest.mark.parametrize(
+    ("trust", "name", "result", "received", "cause"),
+    [
+        ("pods-ca", "10.96.0.1", "reset", 0, "kube.sni-missing"),
+        ("pods-ca", "10.96.0.1", "closed", 0, "kube.sni-missing"),
+        ("pods-ca", "10.96.0.1", "reset", 1200, "tls.closed"),
+        ("pods-ca", "kubernetes.default.svc.cluster.local", "reset", 0, "tls.reset-after-hello"),
+        ("cluster-ca", "a.hcp.westeurope.azmk8s.io", "reset", 0, "tls.reset-after-hello"),
+        ("system", "10.1.1.5", "reset", 0, "tls.reset-after-hello"),
+    ],
+)
+def test_an_api_server_that_is_cut_off_when_called_by_address_misses_a_server_name(
+    trust, name, result, received, cause
+):
+    cut = tls(result, name, bytes_received=received)
+    found = verdict(
+        hop(url=f"https://{name}/version", connections=(connection(secure=cut),), http=UNSET), Expect(trust=trust)
+    )
+    assert (found.status, found.cause) == (Status.FAIL, cause)
