@@ -36,8 +36,11 @@ def candidates(view: View) -> tuple[Candidate, ...]:
     if view.suspects == ():
         return found
     # The objects were read: either some policy is named, or it is known that there is none.
-    others = tuple(one for one in found if one not in (suspects.POLICY, suspects.DNS_POLICY))
+    others = tuple(one for one in found if one not in _UNNAMED)
     return (*(suspects.named_policy(title) for title in view.suspects or ()), *others)
+
+
+_UNNAMED = (suspects.POLICY, suspects.DNS_POLICY, suspects.PEER_POLICY)
 
 
 def _candidates(view: View) -> tuple[Candidate, ...]:

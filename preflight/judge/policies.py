@@ -27,32 +27,60 @@ _ROUTER: Final = (Phase.ROUTER_INSTALL, Phase.ROUTER_START, Phase.ROUTER_RUN)  #
 _DNS = Stand(namespace="kube-system", labels={"k8s-app": "kube-dns"}, service_account="coredns")  # CoreDNS of AKS
 
 
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose traffic is meant: from pods of a role, and to whom when that are pods as well."""
+
+    role: Role
+    to: Role | None = None
+
+
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """One policy that holds real pods back, and not the probe."""
 
     policy: Policy
     stand: Stand
+    sends: bool = True  # by what these pods send; else by what they receive
 
 
 def reserved(evidence: Evidence, verdicts: dict[str, Verdict]) -> dict[str, Verdict]:
     """The verdicts, with passes of pod vantages turned into warnings where the real pods are held by other policies."""
     facts = facts_of(evidence)
-    held = {role: differing(facts, role) for role in Role} if facts is not None else {}
-    if facts is None or not any(held.values()):
+    if facts is None:
+        return verdicts
+    ends = _ends(evidence)
+    ways = {one.id: Way(role=role_of(one.phase), to=ends.get(one.task)) for one in evidence.plan.checks}
+    held = {way: differing(facts, way) for way in dict.fromkeys(ways.values())}
+    if not any(held.values()):
         return verdicts
     seen = {(one.vantage, one.task): one for one in evidence.observations}
-    checks = {check.id: check for check in evidence.plan.checks}
-    rules = {role: _rules(facts, found) for role, found in held.items()}
+    rules = {way: _rules(facts, found) for way, found in held.items()}
 
     def weighed(name: str, verdict: Verdict) -> Verdict:
-        role = role_of(checks[name].phase)
-        if verdict.status is not Status.PASS or vantage_kind(verdict.vantage) is not VantageKind.POD or not held[role]:
+        way = ways[name]
+        if verdict.status is not Status.PASS or vantage_kind(verdict.vantage) is not VantageKind.POD or not held[way]:
             return verdict
-        sent = destinations(seen[verdict.vantage, verdict.task]) if verdict.task is not None else ()
-        doubts = tuple(one for one in sent if any(not egress.allowed(every, one, facts) for every in rules[role]))
-        return _reserve(verdict, held[role], doubts)
+        observation = seen.get((verdict.vantage, verdict.task or ""))
+        sent = _to_pods(destinations(observation), facts, way.to) if observation is not None else ()
+        doubts = tuple(one for one in sent if any(not egress.allowed(every, one, facts) for every in rules[way]))
+        return _reserve(verdict, held[way], doubts)
 
     return {name: weighed(name, verdict) for name, verdict in verdicts.items()}
+
+
+def _ends(evidence: Evidence) -> dict[str, Role]:
+    """Tasks that ask pods, and for which real pods those stand (the catalogue's parameter `to`)."""
+    told = {task.key: task.params.get("to") for task in evidence.plan.tasks}
+    return {key: Role(to) for key, to in told.items() if to in tuple(Role)}
+
+
+def _to_pods(sent: tuple[Destination, ...], facts: PolicyFacts, to: Role | None) -> tuple[Destination, ...]:
+    """What was sent to a pod of ours stands for what is sent to the real pods."""
+    stands = [one for one in facts.real if one.role is to] if to is not None else []
+    if not stands:
+        return sent
+    return tuple(
+        msgspec.structs.replace(one, pods=stand) if one.protocol == "TCP" else one for one in sent for stand in stands
+    )
 
 
 def facts_of(evidence: Evidence) -> PolicyFacts | None:
@@ -66,16 +94,21 @@ def role_of(phase: Phase) -> Role:
     return Role.ROUTER if phase in _ROUTER else Role.MODEL
 
 
-def differing(facts: PolicyFacts, role: Role) -> tuple[Held, ...]:
-    """The policies that hold back what real pods of a role send, and do not select the probe."""
-    if facts.probe is None:
-        return ()
-    return tuple(
-        Held(policy=policy, stand=stand)
+def differing(facts: PolicyFacts, way: Way) -> tuple[Held, ...]:
+    """The policies that hold back the real pods of a way, at the end that sends or receives, and not the probe."""
+    sends = ((stand, policy) for stand in facts.real if stand.role is way.role for policy in holding(facts, stand))
+    receives = (
+        (stand, policy)
         for stand in facts.real
-        if stand.role is role
-        for policy in holding(facts, stand)
-        if not selects(policy, facts.probe, facts)
+        if way.to is not None and stand.role is way.to
+        for policy in facts.policies
+        if policy.isolates_ingress and selects(policy, stand, facts)
+    )
+    return tuple(
+        Held(policy=policy, stand=stand, sends=of_sender)
+        for of_sender, pairs in ((True, sends), (False, receives))
+        for stand, policy in pairs
+        if facts.probe is not None and not selects(policy, facts.probe, facts)
     )
 
 
@@ -88,13 +121,15 @@ def holding(facts: PolicyFacts, stand: Stand) -> tuple[Policy, ...]:
     )
 
 
-def titles(evidence: Evidence, phases: Iterable[Phase]) -> tuple[str, ...]:
-    """The policies that reservations of these phases are about."""
-    facts, roles = facts_of(evidence), {role_of(phase) for phase in phases}
+def titles(evidence: Evidence, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+    """The policies that these reservations are about; none for verdicts with any other cause."""
+    facts = facts_of(evidence)
     if facts is None:
         return ()
-    found = (held.policy.title for role in Role if role in roles for held in differing(facts, role))
-    return tuple(dict.fromkeys(found))
+    ends = _ends(evidence)
+    ours = [one for one in verdicts if one.cause in CAUSES_HERE]
+    ways = dict.fromkeys(Way(role=role_of(one.phase), to=ends.get(one.task or "")) for one in ours)
+    return tuple(dict.fromkeys(held.policy.title for way in ways for held in differing(facts, way)))
 
 
 def option(phases: Iterable[Phase]) -> str:
@@ -113,7 +148,13 @@ def suspects(evidence: Evidence, vantages: tuple[str, ...], tasks: tuple[str, ..
     pods = tuple(name for name in vantages if vantage_kind(name) is VantageKind.POD)
     if facts is None or facts.probe is None or not pods:
         return ()
-    mine = holding(facts, facts.probe)
+    between = any(key in tasks for key in _ends(evidence))
+    mine = tuple(
+        one
+        for one in facts.policies
+        if (one.isolates_egress or one.egress or (between and one.isolates_ingress))
+        and selects(one, facts.probe, facts)
+    )
     if not mine:
         return None if facts.read else ()
     sent = [
@@ -122,7 +163,9 @@ def suspects(evidence: Evidence, vantages: tuple[str, ...], tasks: tuple[str, ..
         if observation.vantage in pods and observation.task in tasks
         for one in destinations(observation)
     ]
-    doubted = any(not egress.allowed(mine, one, facts) for one in sent)
+    doubted = any(one.isolates_ingress for one in mine if between) or any(
+        not egress.allowed(mine, one, facts) for one in sent
+    )
     return tuple(policy.title for policy in mine) if doubted else ()
 
 
@@ -151,7 +194,8 @@ def _of_hop(hop: Hop) -> Iterator[Destination]:
 
 def _rules(facts: PolicyFacts, found: tuple[Held, ...]) -> tuple[tuple[Policy, ...], ...]:
     """All policies that have a say, for each kind of real pods that the probe differs from."""
-    return tuple(holding(facts, stand) for stand in facts.real if any(held.stand == stand for held in found))
+    senders = [held.stand for held in found if held.sends]
+    return tuple(holding(facts, stand) for stand in facts.real if stand in senders)
 
 
 def _reserve(verdict: Verdict, found: tuple[Held, ...], doubts: tuple[Destination, ...]) -> Verdict:

@@ -34,7 +34,7 @@ def view(
         between_pods=any(case.peer for case in group.cases),
         proxied=_proxied(group, working, _observed(evidence, others, working)),
         places=tuple(places[name] for name in failing if name in places) if group.of_cluster_dns else (),
-        policies=policies.titles(evidence, phases(group)),
+        policies=policies.titles(evidence, (case.verdict for case in group.cases)),
         suspects=policies.suspects(evidence, failing, tuple(case.verdict.task or "" for case in group.cases)),
         model=stand.model,
         behind=stand.behind,

@@ -181,3 +181,45 @@ def test_a_journal_carries_the_policies():
     begin = Begin(tool_version="1", run_id="r1", started=run.started, environment={}, plan=run.plan)
     recovered = journal.read(journal.encode(begin), "journal").evidence
     assert policies.facts_of(recovered) == facts(lock())
+
+
+def asked(known, *, to: str, phase=Phase.ROUTER_START):
+    """A check of one pod by another, from a pod vantage."""
+    one = check("peers.router", at="pod/user1", phase=phase)
+    the_plan = plan(one)
+    tasks = tuple(change(task, params={"to": to}) for task in the_plan.tasks)
+    the_plan = change(the_plan, tasks=tasks, cluster=ClusterFacts(policies=known))
+    return judge(evidence(the_plan, observation(hop(), at="pod/user1")))
+
+
+def shut(namespace="default", name="shut"):
+    return lock(namespace=namespace, name=name, types=("Ingress",))
+
+
+BETWEEN = [
+    pytest.param(
+        facts(shut()), "router", "default/shut selects the router pods in default", id="ingress of the router"
+    ),
+    pytest.param(facts(shut()), "model", None, id="whom nobody asked"),
+    pytest.param(
+        facts(shut("azureml-ws")), "model", "selects the model pods in azureml-ws", id="ingress of the models"
+    ),
+    pytest.param(facts(lock()), "model", "selects the router pods in default", id="egress of those who ask"),
+    pytest.param(facts(shut(), probe=BESIDE), "router", None, id="it selects the probe, too"),
+    pytest.param(facts(shut()), "nobody", None, id="a word that is no role"),
+]
+
+
+@pytest.mark.parametrize(("known", "to", "words"), BETWEEN)
+def test_between_pods_the_policies_of_those_who_are_asked_count_too(known, to: str, words: str | None):
+    (verdict,) = asked(known, to=to).verdicts
+    assert (words in verdict.reason if words else verdict.status == "pass") is True
+    assert verdict.cause in ((None,) if words is None else (policies.DIFFERS, policies.MAY_DENY))
+
+
+def test_rules_that_name_the_real_pods_are_obvious_wherever_the_pod_that_answered_stood():
+    to_models = [{"to": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {"isazuremlapp": "true"}}}]}, *NAMES]
+    (verdict,) = asked(facts(lock(to_models)), to="model").verdicts
+    assert verdict.cause == policies.DIFFERS
+    (verdict,) = asked(facts(lock(NAMES)), to="model").verdicts
+    assert verdict.cause == policies.MAY_DENY

@@ -529,7 +529,7 @@ def test_each_pair_is_one_check_of_the_one_who_asks(env):
 def test_the_router_s_ports_are_the_documented_ones(env):
     built = build(env(""), ASKING, peers=PEERS)
     task = next(one for one in built.tasks if one.key == "peers:a.pods:8000")
-    assert task.params == {"ports": "8001,9001,11001,12001,12101,12201,20000"}
+    assert task.params == {"to": "router", "ports": "8001,9001,11001,12001,12101,12201,20000"}
 
 
 def test_one_pod_alone_needs_no_brackets(env):
