@@ -109,7 +109,7 @@ def from_nslookup(told: Told, resolver: ResolverFacts, name: str) -> tuple[DnsAn
             rcode = rcode or match[1]
     found = _addresses(addresses)
     if not found and not rcode and (words.is_silence(told.text) or _no_answer(told)):
-        return tuple(_unanswered(kind, told, resolver, 2) for kind in _TYPES[:1])
+        return tuple(_unanswered(kind, told, resolver, 1) for kind in _TYPES[:1])
     if not found and not rcode and told.exit_code not in (0, 1):
         return ()
     common = DnsAnswer(

@@ -31,7 +31,7 @@ _PROXY = re.compile(r"\* Uses proxy env variable (\w+) == '(.*)'")
 _VERSION = re.compile(r"\* SSL connection using (TLSv[0-9.]+)(?: / (\S+))?.*")
 _ALPN = re.compile(r"\* ALPN(?:: server accepted|, server accepted to use) (\S+)")
 _MESSAGE = re.compile(r"curl: \(([0-9]{1,3})\) (.*)")
-_FIELDS = re.compile(r"\*\s{2}(subject|issuer|start date|expire date): (.*)")
+_FIELDS = re.compile(r"\*\s{2,4}(subject|issuer|start date|expire date): (.*)")
 _DAY_MS: Final = 24 * 3600 * 1000.0
 
 
