@@ -265,7 +265,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     section=st.dictionaries(st.sampled_from(list("idngcbstw")), LINES, max_size=6),
     scheme=st.sampled_from(["https", "http", "tcp"]),
