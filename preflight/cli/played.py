@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import click
+import msgspec
 
 from preflight import environment as environments
 from preflight.cli import inside, load
@@ -20,11 +21,18 @@ from preflight.cli.journal import Journal
 from preflight.cli.lab import until_stopped
 from preflight.cli.options import Selection
 from preflight.failures import UsageFailure
+from preflight.lab.cluster import scenery
+from preflight.lab.cluster.store import Selector
 from preflight.lab.cluster.whole import IMAGE, Cluster, cluster, node
 from preflight.lab.embedded import Lab
 from preflight.lab.faults import Fault, places
+from preflight.lab.script import Answer
+from preflight.model.plan import Mapping
 from preflight.model.run import Evidence
 from preflight.model.vocabulary import VantageKind
+
+_API_NAME = scenery.API_NAMES[-1]
+_COREDNS = Selector("pods", "kube-system", {"k8s-app": "kube-dns"})
 
 
 @contextlib.asynccontextmanager
@@ -32,7 +40,28 @@ async def played(faults: Sequence[Fault], pools: Sequence[str], folder: Path) ->
     """Azure and a cluster with these node pools, until the block is left."""
     nodes = [node(f"aks-{pool}-00000000-vmss000000", pool) for pool in pools]
     async with Lab(faults=faults, vantages=places(pools)) as lab, cluster(lab.pki, folder, nodes) as running:
+        scenery.furnish(running.store, lab.cluster_ca_pem)
+        lab.replace_answers([Answer(name=_API_NAME, records=(f"A {scenery.API_ADDRESS}",))])
         yield lab, running
+
+
+def _inside(lab: Lab, running: Cluster, vantage: str) -> dict[str, str]:
+    """Where the addresses are that pods find in the cluster: its API server's, and cluster DNS, which Azure plays."""
+    dns = (scenery.DNS_ADDRESS, *(one["status"]["podIP"] for one in running.store.select(_COREDNS)))
+    server = lab.mappings[vantage].nameservers[0]
+    return {f"{scenery.API_ADDRESS}:443": running.address, **{f"{address}:53": server for address in dns}}
+
+
+def _detours(lab: Lab, running: Cluster) -> dict[str, Mapping]:
+    return {
+        name: msgspec.structs.replace(mapping, connect_to={**mapping.connect_to, **_inside(lab, running, name)})
+        for name, mapping in lab.mappings.items()
+    }
+
+
+def write_environment(lab: Lab, running: Cluster, folder: Path) -> Path:
+    """preflight.toml for runs that see the workstation's network from everywhere, and the authorities beside it."""
+    return lab.write_environment(folder, _inside(lab, running, VantageKind.WORKSTATION.value))
 
 
 async def observe(faults: Sequence[Fault], pools: Sequence[str], banner: str, journal: Journal) -> Evidence:
@@ -40,10 +69,10 @@ async def observe(faults: Sequence[Fault], pools: Sequence[str], banner: str, jo
     with tempfile.TemporaryDirectory(prefix="preflight-demo-") as folder:
         async with played(faults, pools, Path(folder)) as (lab, running):
             environ = {**os.environ, **lab.secrets}
-            catalogue, env = load.everything(lab.write_environment(Path(folder)), (), (), environ)
+            catalogue, env = load.everything(write_environment(lab, running, Path(folder)), (), (), environ)
             secrets = environments.read_secrets(env, environ)
             options = Options(kubeconfig=str(running.kubeconfig), images=(IMAGE,))
-            how = Circumstances(banner=banner, detours=lab.mappings)
+            how = Circumstances(banner=banner, detours=_detours(lab, running))
             scouted = await inside.look(options, env, inside.INSIDE)
             conducted = inside.conductor(
                 catalogue, env, Selection(), secrets, how, options=options, scouted=scouted
@@ -63,7 +92,7 @@ async def serve(faults: Sequence[Fault], pools: Sequence[str]) -> int:
     stopped = until_stopped()
     with tempfile.TemporaryDirectory(prefix="preflight-demo-") as folder:
         async with played(faults, pools, Path(folder)) as (lab, running):
-            path = lab.write_environment(Path(folder))
+            path = write_environment(lab, running, Path(folder))
             click.echo(
                 "The embedded Azure and a stand-in cluster are running. In another terminal:\n\n"
                 f"  {_command(path, running.kubeconfig, lab.secrets)}\n\nCtrl-C ends it."

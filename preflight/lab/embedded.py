@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from msgspec.structs import replace
+
 from preflight.failures import UsageFailure
 from preflight.lab import deployment as at
 from preflight.lab import environment
@@ -154,13 +156,18 @@ class Lab:
         """Vantage -> its resolvers and where the addresses are; empty with a network."""
         return {} if self._network else {vantage: self._mapping(vantage) for vantage in self._vantages}
 
-    def write_environment(self, folder: Path) -> Path:
-        """preflight.toml, ca.pem and cluster-ca.pem in `folder`; gives the path of the first."""
+    def write_environment(self, folder: Path, beside: Mapping[str, str] = {}) -> Path:
+        """preflight.toml, ca.pem and cluster-ca.pem in `folder`; gives the path of the first.
+
+        `beside`: where other addresses are that are played beside the lab.
+        """
+        mapping = self.mappings.get("workstation", Detour())
+        mapping = replace(mapping, connect_to={**mapping.connect_to, **beside})
         circumstances = environment.Circumstances(
             resolvers=[server.nameserver for server in self._compared],
             proxied=[name.partition("/")[0] for name in self._vantages if self._effects.proxied(name)],
             not_given=self._effects.not_given,
-            mapping=self.mappings.get("workstation", Detour()),
+            mapping=mapping,
             endpoint=self._hosts_here[at.ENDPOINT.name].public or "",
             private=self._network is not None and self._network.private,
             pools=_pools(self._vantages),

@@ -139,6 +139,10 @@ class Pki:
             self._contexts[key] = self._load(self._chain(host, leaf, cluster=cluster), alpn)
         return self._contexts[key]
 
+    def api_server(self, *hosts: str) -> ssl.SSLContext:
+        """The server side of an API server that has all these names and addresses, by the cluster's own authority."""
+        return self._load([self.cluster.issue(hosts[0], self._key, *_GOOD, *hosts[1:])], ("http/1.1",))
+
     def server(self, *hosts: str) -> tuple[str, str]:
         """Certificate chain and key of a genuine server for these names, as PEM, for a program of its own."""
         leaf = self._intermediate.issue(hosts[0], self._key, *_GOOD, *hosts[1:])

@@ -124,8 +124,9 @@ def left(played: Cluster) -> list[str]:
         for kind in ("namespaces", "jobs", "pods", "configmaps", "secrets")
         for each in played.store.select(Selector(kind))
     ]
-    born = ("default", "kube-node-lease", "kube-public", "kube-system")
-    return [each["metadata"]["name"] for each in found if each["metadata"]["name"] not in born]
+    born = ("default", "kube-node-lease", "kube-public", "kube-system", "kube-root-ca.crt")
+    metas = [each["metadata"] for each in found]
+    return [meta["name"] for meta in metas if meta["name"] not in born and meta.get("namespace") != "kube-system"]
 
 
 class Agent:

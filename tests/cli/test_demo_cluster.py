@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from builders.played import left
 
-from preflight.cli.played import IMAGE, played
+from preflight.cli.played import IMAGE, played, write_environment
 from preflight.lab.cluster.api import Call
 from preflight.lab.cluster.errors import ApiError
 from preflight.lab.cluster.store import Selector
@@ -23,7 +23,8 @@ from preflight.lab.embedded import Lab
 from preflight.lab.faults import parse
 
 COMMAND = [sys.executable, "-P", "-m", "preflight"]
-RUNNING = Selector("pods", fields={"status.phase": "Running"})
+OURS = {"app.kubernetes.io/managed-by": "preflight"}
+RUNNING = Selector("pods", labels=OURS, fields={"status.phase": "Running"})
 ENDED = Selector("pods", fields={"status.phase": "Succeeded"})
 SLOW = "mcr.reach=http.timeout"
 
@@ -76,7 +77,7 @@ def test_a_pool_that_is_not_there_is_a_usage_failure(tmp_path: Path, argv: tuple
 async def world(folder: Path, *faults: str) -> AsyncIterator[tuple[Lab, Cluster, list[str]]]:
     """Azure, a cluster, and the options that name both."""
     async with played([parse(one) for one in faults], ("demo",), folder) as (lab, cluster):
-        config = lab.write_environment(folder)
+        config = write_environment(lab, cluster, folder)
         names = ["--config", str(config), "--kubeconfig", str(cluster.kubeconfig), "--probe-image", IMAGE]
         yield lab, cluster, names
 
@@ -144,7 +145,7 @@ async def test_what_a_killed_run_left_is_removed_by_clean(tmp_path: Path):
             await cluster.store.until(lambda: bool(cluster.store.select(RUNNING)))
         child.kill()
         await ended(child)
-        spaces = cluster.store.select(Selector("namespaces", labels={"app.kubernetes.io/managed-by": "preflight"}))
+        spaces = cluster.store.select(Selector("namespaces", labels=OURS))
         (namespace,) = [one["metadata"]["name"] for one in spaces]
         listed = await ended(await begin(lab, "clean", "--kubeconfig", str(cluster.kubeconfig), "--dry-run"))
         spared = await ended(await begin(lab, "clean", "--kubeconfig", str(cluster.kubeconfig), "--older-than", "1h"))

@@ -24,6 +24,9 @@ _CHUNK = 64 * 1024
 _KEPT = ("PATH", "LANG", "HOME", "TMPDIR", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONWARNINGS", "SSL_CERT_FILE")
 
 
+Mint = Callable[[str, str], str]  # namespace, service account -> a token that the API server knows
+
+
 class CannotStartError(Exception):
     """Why a kubelet cannot make the container; `reason` is the container's state, "" while a volume is missing."""
 
@@ -44,8 +47,9 @@ class Container:
         self._container: Json = pod["spec"]["containers"][0]
         self._paths: dict[str, str] = {}
 
-    def prepare(self, store: Store, environ: Mapping[str, str]) -> None:
+    def prepare(self, store: Store, environ: Mapping[str, str], mint: Mint) -> None:
         """Mount and translate. Raises `CannotStartError`."""
+        self._mint = mint
         self._mount(store)
         self.arguments = [self._translated(one) for one in self._container.get("args") or []]
         self.environ = {**environ, **self._variables(store)}
@@ -87,7 +91,10 @@ class Container:
         if "secret" in volume:
             data = self._data(store, volume, "secret", volume["secret"]["secretName"])
             return {name: base64.b64decode(text) for name, text in data.items()}
-        return {}
+        sources = (volume.get("projected") or {}).get("sources") or []
+        wanted = [one["serviceAccountToken"]["path"] for one in sources if "serviceAccountToken" in one]
+        account = self.pod["spec"].get("serviceAccountName", "default")
+        return {path: self._mint(self.pod["metadata"]["namespace"], account).encode() for path in wanted}
 
     def _data(self, store: Store, volume: Json, kind: str, name: str) -> dict[str, str]:
         key = Key(f"{kind}s", self.pod["metadata"]["namespace"], name)

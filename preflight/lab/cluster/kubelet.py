@@ -13,7 +13,7 @@ from typing import Any
 
 from preflight.lab.cluster import notes
 from preflight.lab.cluster.addresses import Addresses
-from preflight.lab.cluster.container import CannotStartError, Container, Play, process
+from preflight.lab.cluster.container import CannotStartError, Container, Mint, Play, process
 from preflight.lab.cluster.errors import ApiError
 from preflight.lab.cluster.logs import Log
 from preflight.lab.cluster.store import Event, Json, Key, Store, now
@@ -54,8 +54,8 @@ class _Box:
 class Kubelet:
     """Lives for as long as `run` is awaited. What tests and scenarios may replace: `pull`, `play`, `through`."""
 
-    def __init__(self, store: Store, folder: Path, environ: Mapping[str, str]) -> None:
-        self._store, self._folder, self._environ = store, folder, environ
+    def __init__(self, store: Store, folder: Path, environ: Mapping[str, str], mint: Mint) -> None:
+        self._store, self._folder, self._environ, self._mint = store, folder, environ, mint
         self._boxes: dict[Key, _Box] = {}
         self._addresses = Addresses()
         self.pull: Pull = _pulled
@@ -160,7 +160,7 @@ class Kubelet:
 
     async def _run(self, key: Key, container: Container, box: _Box) -> None:
         try:
-            container.prepare(self._store, self._environ)
+            container.prepare(self._store, self._environ, self._mint)
         except CannotStartError as error:
             notes.cannot_start(self._store, key, error.reason, error.message)
             await box.stopping.wait()

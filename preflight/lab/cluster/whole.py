@@ -2,7 +2,7 @@
 
 async with cluster(pki, folder, [node("aks-user1-0", "user1")]) as played:
     played.kubeconfig                        # for --kubeconfig, or Access(kubeconfig=str(...))
-    played.store.add("services", "kube-system", scenery.service(...))
+    scenery.furnish(played.store, pki.cluster.pem)      # Services kubernetes and kube-dns, CoreDNS, kube-root-ca.crt
     played.api.allow = lambda verb, resource: (verb, resource) != ("create", "jobs")     # RBAC
     played.store.admission = refuse          # quota, Pod Security, webhooks: raises errors.forbidden(...)
     played.kubelet.pull = fails              # image -> the kubelet's error, or None
@@ -20,13 +20,13 @@ from pathlib import Path
 import msgspec
 
 from preflight.lab.cluster.api import ApiServer
-from preflight.lab.cluster.container import plain_environment
+from preflight.lab.cluster.container import Mint, plain_environment
 from preflight.lab.cluster.controllers import Controllers
 from preflight.lab.cluster.kubelet import Kubelet
-from preflight.lab.cluster.scenery import node
+from preflight.lab.cluster.scenery import API_ADDRESS, API_NAMES, node
 from preflight.lab.cluster.store import Json, Store
 from preflight.lab.listener import Listener, State
-from preflight.lab.pki import Leaf, Pki
+from preflight.lab.pki import Pki
 from preflight.lab.stream import Tls
 
 __all__ = ["IMAGE", "USER", "Cluster", "cluster", "node"]
@@ -42,6 +42,11 @@ class Cluster:
     def __init__(self, store: Store, kubelet: Kubelet, api: ApiServer, listener: Listener, kubeconfig: Path) -> None:
         self.store, self.kubelet, self.api, self.kubeconfig = store, kubelet, api, kubeconfig
         self._listener = listener
+
+    @property
+    def address(self) -> str:
+        """Where the API server answers: "127.0.0.1:41234"."""
+        return f"{_LOOPBACK}:{self._listener.port}"
 
     async def lose(self) -> None:
         """The API server goes: connections break, new ones are refused. Pods run on."""
@@ -63,9 +68,10 @@ async def cluster(
 ) -> AsyncIterator[Cluster]:
     """Serve until the block is left; `folder` holds the kubeconfig, for its owner alone, and what is mounted."""
     store, token = _born(nodes), secrets.token_urlsafe(24)
-    kubelet = Kubelet(store, folder, plain_environment() if environ is None else environ)
-    api = ApiServer(store, {token: USER}, kubelet.lines)
-    context = pki.context(_LOOPBACK, Leaf.GOOD, cluster=True, alpn=("http/1.1",))
+    users = {token: USER}
+    kubelet = Kubelet(store, folder, plain_environment() if environ is None else environ, _minting(users))
+    api = ApiServer(store, users, kubelet.lines)
+    context = pki.api_server(_LOOPBACK, API_ADDRESS, *API_NAMES)
     listener = Listener(_LOOPBACK, 0, lambda opened: api.serve(lambda raw: Tls(raw, context), opened))
     await listener.enter(State.SERVING)
     working = [asyncio.create_task(one) for one in (Controllers(store).run(), kubelet.run())]
@@ -80,6 +86,17 @@ async def cluster(
         for error in ended:
             if isinstance(error, Exception):
                 raise error
+
+
+def _minting(users: dict[str, str]) -> Mint:
+    """Tokens of service accounts; users as in kubernetes.io/docs/reference/access-authn-authz/authentication."""
+
+    def mint(namespace: str, account: str) -> str:
+        token = secrets.token_urlsafe(24)
+        users[token] = f"system:serviceaccount:{namespace}:{account}"
+        return token
+
+    return mint
 
 
 def _born(nodes: Sequence[Json]) -> Store:
