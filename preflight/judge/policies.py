@@ -171,7 +171,9 @@ def suspects(evidence: Evidence, vantages: tuple[str, ...], tasks: tuple[str, ..
 
 def destinations(observation: Observation) -> tuple[Destination, ...]:
     """Everything that a check sent packets to, each once."""
-    found = (one for hop in observation.hops for one in _of_hop(hop))
+    # How a pod looks from another node is asked for information: no real pod goes there.
+    hops = (hop for hop in observation.hops if not (observation.probe is ProbeName.PEERS and hop.role == "seen"))
+    found = (one for hop in hops for one in _of_hop(hop))
     of_api = observation.probe is ProbeName.KUBE_API
     unique = {one.title: one for one in found}.values()
     return tuple(msgspec.structs.replace(one, api_server=of_api and one.protocol == "TCP") for one in unique)

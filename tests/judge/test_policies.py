@@ -26,7 +26,7 @@ from preflight.model.cluster import ClusterFacts
 from preflight.model.journal import Begin
 from preflight.model.policies import PolicyFacts, Role, Stand
 from preflight.model.run import Run
-from preflight.model.vocabulary import Confidence, Phase, Status
+from preflight.model.vocabulary import Confidence, Phase, ProbeName, Status
 
 ROUTER = Stand(
     namespace="default", labels={"azuremlappname": "azureml-fe"}, role=Role.ROUTER, known_from="pod default/a"
@@ -215,6 +215,13 @@ def test_between_pods_the_policies_of_those_who_are_asked_count_too(known, to: s
     (verdict,) = asked(known, to=to).verdicts
     assert (words in verdict.reason if words else verdict.status == "pass") is True
     assert verdict.cause in ((None,) if words is None else (policies.DIFFERS, policies.MAY_DENY))
+
+
+def test_how_a_pod_looks_from_another_node_is_no_destination_of_real_pods():
+    asked_pod = hop(url="tcp://10.251.2.9:5001", dns=UNSET, connections=(connection("10.251.2.9", port=5001),))
+    looked = hop("seen", url="tcp://10.250.1.2:27001", dns=UNSET, connections=(connection("10.250.1.2", port=27_001),))
+    sent = policies.destinations(observation(asked_pod, looked, probe=ProbeName.PEERS))
+    assert [(one.address, one.port) for one in sent] == [("10.251.2.9", 5001)]
 
 
 def test_rules_that_name_the_real_pods_are_obvious_wherever_the_pod_that_answered_stood():

@@ -1,6 +1,7 @@
 """Pods reach pods across nodes and pools, and what the network sees of a pod decides where a fault is looked for."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,15 @@ def snat(firewall: Kit) -> Iterator[Kit]:
     firewall.snat("off")
 
 
+@pytest.fixture(scope="module")
+def room(session_world: World) -> Iterator[str]:
+    """One namespace for all of these runs: to remove one takes longer than a run."""
+    name = f"peers-{time.monotonic_ns() % 10**8}"
+    session_world.kubectl("create", "namespace", name)
+    yield name
+    session_world.kubectl("delete", "namespace", name, "--wait=false")
+
+
 def peers_of(done: Finished) -> dict[str, dict[str, Any]]:
     return {one["check"]: one for one in done.run["verdicts"] if one["requirement"].startswith("peers.")}
 
@@ -35,9 +45,9 @@ def seen_as(done: Finished) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize("mode", ["off", "on"])
-def test_pods_reach_each_other_both_ways_however_they_leave_their_node(world: World, snat: Kit, mode: str):
+def test_pods_reach_each_other_both_ways_however_they_leave_their_node(world: World, snat: Kit, room: str, mode: str):
     snat.snat(mode)
-    done = world.run(*PEERS, *UNSAID)
+    done = world.run("--namespace", room, *PEERS, *UNSAID)
     assert (done.code, done.findings) == (0, {}), done.err
     tested = peers_of(done)
     assert set(tested) == {
@@ -52,9 +62,9 @@ def test_pods_reach_each_other_both_ways_however_they_leave_their_node(world: Wo
     assert seen == (own if mode == "off" else snat.settings["NODE2_IP"])
 
 
-def test_one_port_closed_in_one_direction_is_one_finding_with_both_ends(world: World, firewall: Kit):
+def test_one_port_closed_in_one_direction_is_one_finding_with_both_ends(world: World, firewall: Kit, room: str):
     firewall.fw("drop", "--from", USER1_PODS, "--to", SYSTEM_PODS, "--port", "5001")
-    done = world.run(*PEERS, "--connect-cap", "2")
+    done = world.run("--namespace", room, *PEERS, "--connect-cap", "2")
     assert done.code == 1
     assert done.findings == {"tcp.timeout": {"pod/user1"}}
     (found,) = done.run["findings"]
@@ -68,17 +78,17 @@ def test_one_port_closed_in_one_direction_is_one_finding_with_both_ends(world: W
     assert set(statuses.values()) == {"pass"}
 
 
-def test_all_pods_cut_off_from_each_other_are_one_finding(world: World, firewall: Kit):
+def test_all_pods_cut_off_from_each_other_are_one_finding(world: World, firewall: Kit, room: str):
     firewall.fw("reject", "--from", USER1_PODS, "--to", SYSTEM_PODS)
     firewall.fw("reject", "--from", SYSTEM_PODS, "--to", USER1_PODS)
-    done = world.run(*PEERS)
+    done = world.run("--namespace", room, *PEERS)
     assert done.findings == {"tcp.refused": {"pod/system", "pod/user1"}}
     assert len(done.run["findings"]) == 1
 
 
-def test_pods_of_one_pool_with_their_own_addresses_point_to_their_subnet(world: World, snat: Kit):
+def test_pods_of_one_pool_with_their_own_addresses_point_to_their_subnet(world: World, snat: Kit, room: str):
     snat.fw("drop", "--from", USER1_PODS, "--to", snat.address_of(ACCOUNT), "--port", "443")
-    done = world.run(*BLOB, *UNSAID)
+    done = world.run("--namespace", room, *BLOB, *UNSAID)
     assert done.findings == {"tcp.timeout": {"pod/user1"}}, done.err
     (found,) = done.run["findings"]
     assert found["candidates"][0]["what"].startswith("NSG, route table or firewall source range")
@@ -102,10 +112,10 @@ def closed_on_the_node(snat: Kit) -> Iterator[Kit]:
     change("-D")
 
 
-def test_pods_behind_their_node_never_point_to_a_subnet(world: World, closed_on_the_node: Kit):
+def test_pods_behind_their_node_never_point_to_a_subnet(world: World, closed_on_the_node: Kit, room: str):
     kit = closed_on_the_node
     kit.snat("on")
-    done = world.run(*BLOB)
+    done = world.run("--namespace", room, *BLOB)
     assert done.findings == {"tcp.timeout": {"pod/user1"}}, done.err
     (found,) = done.run["findings"]
     whats = [one["what"] for one in found["candidates"]]
