@@ -9,6 +9,14 @@ import pytest
 
 from preflight.lab import deployment as at
 from preflight.lab.services.registry import image
+from preflight.model.plan import Target, Task, VantagePlan
+from preflight.model.secret import Secret
+from preflight.model.vocabulary import ProbeName
+from preflight.probes import local
+from preflight.probes.dialer import Dialer
+from preflight.probes.services import PROBES
+from preflight.probes.trail import Trail
+from preflight.vantages.nonce import Wish, fresh
 
 ACCEPT = {"Accept": "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"}
 
@@ -170,3 +178,27 @@ async def test_one_connection_carries_several_requests_and_a_head_has_no_body(no
     for method in ("GET", "HEAD", "GET"):
         answer = await node.get(f"https://{at.FEATURES.name}/health", method=method)
         assert bool(answer.content) is (method == "GET")
+
+
+async def test_what_is_pushed_to_the_registry_can_be_pulled_until_it_is_deleted(azure):
+    plan = VantagePlan(
+        run_id="run1", vantage="workstation", tasks=(), ca_pem=azure.ca_pem, mapping=azure.mappings["workstation"]
+    )
+    target = Target(scheme="https", host=at.ACR.name, port=443, path="/v2/")
+    secrets = {name: Secret(at.SECRETS[name]) for name in ("registry_user", "registry_password")}
+
+    async def pulled():
+        params = {"repository": "preflight/nonce", "reference": "run1"}
+        task = Task(key="t", probe=ProbeName.REGISTRY, target=target, params=params, secrets=tuple(secrets))
+        async with Dialer(plan, local.look(plan), secrets) as dialer:
+            with Trail() as trail:
+                await PROBES[ProbeName.REGISTRY](task, dialer, trail, secrets)
+        return {hop.role: hop for hop in trail.hops}
+
+    async with fresh(Wish(target=target, repository="preflight/nonce", plan=plan), secrets) as nonce:
+        assert await nonce.pushed() == ""
+        seen = await pulled()
+        assert seen["layer.redirect1"].service["digest"] == "verified"
+        assert seen["layer.redirect1"].service["data_host"] == at.ACR_DATA.name
+    assert nonce.notice == ""
+    assert (await pulled())["manifest"].http.status == 404

@@ -14,12 +14,17 @@ from typing import Any
 from preflight.lab import deployment as at
 from preflight.lab.http import Handler, Request, Response, document
 from preflight.lab.services.image import Image, build
+from preflight.lab.services.pushed import Pushed
 
 _ADDRESS = re.compile(r"/v2/(?P<repository>[a-z0-9][a-z0-9._/-]*)/(?P<kind>manifests|blobs)/(?P<reference>[\w.:-]+)")
 _DATA_PATH = re.compile(r"/[\w-]+//docker/registry/v2/blobs/sha256/[0-9a-f]{2}/(?P<hex>[0-9a-f]{64})/data")
 _ACCOUNT = (
     "01031d61e1024861afee5d512651eb9f-h36fskt2ei"  # form of the layer store's path: microsoft/containerregistry#19
 )
+_NAMED = re.compile(r"/v2/(?P<repository>[a-z0-9][a-z0-9._/-]*?)/(manifests|blobs)/")
+_ACTIONS = {"GET": "pull", "HEAD": "pull", "DELETE": "pull,delete"}
+_READING = ("pull", "pull,push", "pull,delete")
+_PUSHED = Pushed()
 _VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 _SIGNATURE_KEY = b"preflight lab registry"
 _CACHED = "aks-managed-repository/"  # of an isolated cluster: a cache rule maps MCR's repositories to these
@@ -46,14 +51,38 @@ def acr(request: Request) -> Response:
         request.path == "/oauth2/exchange"
     ):  # AAD-OAuth.md: an access token of Entra for a refresh token; none is known here
         return _error(401, "UNAUTHORIZED", "authentication required")
-    found = _ADDRESS.fullmatch(request.path)
-    scope = f"repository:{found['repository']}:pull" if found else None
-    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-    if not hmac.compare_digest(bearer, _signed(scope or "registry")):
+    named = _NAMED.match(request.path)
+    action = _ACTIONS.get(request.method, "pull,push")
+    scope = f"repository:{named['repository']}:{action}" if named else None
+    if not _admitted(request, named["repository"] if named else "", action):
         return _challenge(request, scope)
-    if found is None:
+    if named is None:
         return document(200, {}, _VERSION)
-    return _content(request, at.ACR_DATA.name)
+    if request.method not in ("GET", "HEAD"):
+        return _PUSHED.take(request) or _error(405, "UNSUPPORTED", "the operation is unsupported")
+    return _pushed_content(request) or _content(request, at.ACR_DATA.name)
+
+
+def _admitted(request: Request, repository: str, action: str) -> bool:
+    """A token for more than pulling pulls as well."""
+    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+    enough = _READING if action == "pull" else (action,)
+    scopes = [f"repository:{repository}:{one}" for one in enough] if repository else ["registry"]
+    return any(hmac.compare_digest(bearer, _signed(scope)) for scope in scopes)
+
+
+def _pushed_content(request: Request) -> Response | None:
+    """What somebody has pushed; None when it is none of that."""
+    found = _ADDRESS.fullmatch(request.path)
+    if found is None:
+        return None
+    if found["kind"] == "blobs":
+        return _redirected(found["reference"], at.ACR_DATA.name) if found["reference"] in _PUSHED.blobs else None
+    manifest = _PUSHED.manifest(found["repository"], found["reference"])
+    if manifest is None:
+        return None
+    digest, kind, content = manifest
+    return Response(headers={**_VERSION, "Content-Type": kind, "Docker-Content-Digest": digest}, body=content)
 
 
 def data(request: Request) -> Response:
@@ -64,7 +93,8 @@ def data(request: Request) -> Response:
     found = _DATA_PATH.fullmatch(request.path)
     if found is None:
         return _storage_error(400, "InvalidUri", "The requested URI does not represent any resource on the server.")
-    blob = image().blobs.get(f"sha256:{found['hex']}")
+    digest = f"sha256:{found['hex']}"
+    blob = image().blobs.get(digest) or _PUSHED.blobs.get(digest)
     if blob is None or "sig" not in request.query:
         return _storage_error(404, "BlobNotFound", "The specified blob does not exist.")
     return ranged(request, blob, {"Content-Type": "application/octet-stream", "Server": "Windows-Azure-Blob/1.0"})
@@ -111,6 +141,10 @@ def _cached(repository: str) -> bool:
 def _blob(reference: str, data_host: str) -> Response:
     if reference not in image().blobs:
         return _error(404, "BLOB_UNKNOWN", "blob unknown to registry")
+    return _redirected(reference, data_host)
+
+
+def _redirected(reference: str, data_host: str) -> Response:
     # 307 with a signed address: Azure/acr#458, microsoft/containerregistry#19.
     digits = reference.removeprefix("sha256:")
     path = f"/{_ACCOUNT}//docker/registry/v2/blobs/sha256/{digits[:2]}/{digits}/data"

@@ -32,7 +32,7 @@ _TOKEN_LIMIT = 65_536
 _SOURCE = re.compile(r"IP[ :]+'?([0-9A-Fa-f.:]{2,45})'?")
 
 
-class _Pull(msgspec.Struct, frozen=True, kw_only=True):
+class Pull(msgspec.Struct, frozen=True, kw_only=True):
     """What the steps of one pull share."""
 
     task: Task
@@ -41,6 +41,7 @@ class _Pull(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Secrets
     headers: SecretHeaders = ()
     auth: str = "anonymous"
+    actions: str = "pull"  # what the token is asked for
 
 
 async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> None:
@@ -49,9 +50,9 @@ async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> N
     if origin.status is None:
         return
     challenges = parse(origin.headers.get_list("www-authenticate"))
-    note(trail, origin, _origin_facts(task, origin, challenges), secrets)
+    note(trail, origin, origin_facts(task, origin, challenges), secrets)
     login = basic(given(task, secrets, "registry_user"), given(task, secrets, "registry_password"))
-    pull = await _signed_in(_Pull(task=task, dialer=dialer, trail=trail, secrets=secrets), origin, challenges, login)
+    pull = await signed_in(Pull(task=task, dialer=dialer, trail=trail, secrets=secrets), origin, challenges, login)
     if pull is None or not task.params.get("repository"):
         return
     smallest = await _smallest_layer(pull)
@@ -59,7 +60,8 @@ async def probe(task: Task, dialer: Dialer, trail: Trail, secrets: Secrets) -> N
         await _layer(pull, smallest)
 
 
-def _origin_facts(task: Task, reply: Reply, challenges: tuple[Challenge, ...]) -> dict[str, str]:
+def origin_facts(task: Task, reply: Reply, challenges: tuple[Challenge, ...]) -> dict[str, str]:
+    """What GET /v2/ shows: the challenge and its realm."""
     asked = of_scheme(challenges, "bearer")
     scheme = "bearer" if asked else "basic" if of_scheme(challenges, "basic") else "none"
     facts = {"challenge": scheme, "repository": "" if task.params.get("repository") else "not-given"}
@@ -67,7 +69,7 @@ def _origin_facts(task: Task, reply: Reply, challenges: tuple[Challenge, ...]) -
         facts |= _realm_facts(task, asked.parameters.get("realm", ""))
     if reply.status == 200 and as_json(reply.body) == {}:
         facts["document"] = "empty-object"
-    return {**facts, **_refusal(reply)}
+    return {**facts, **refusal(reply)}
 
 
 def _realm_facts(task: Task, realm: str) -> dict[str, str]:
@@ -88,9 +90,7 @@ def _realm_facts(task: Task, realm: str) -> dict[str, str]:
     return {"realm": "own" if own else "foreign", "realm_host": text(host, 255)}
 
 
-async def _signed_in(
-    pull: _Pull, origin: Reply, challenges: tuple[Challenge, ...], login: SecretHeaders
-) -> _Pull | None:
+async def signed_in(pull: Pull, origin: Reply, challenges: tuple[Challenge, ...], login: SecretHeaders) -> Pull | None:
     """The pull with its authorization; None when the registry lets nobody in that way."""
     if origin.status == 200:
         return pull
@@ -102,33 +102,33 @@ async def _signed_in(
     return await _token(pull, asked, login)
 
 
-async def _token(pull: _Pull, asked: Challenge, login: SecretHeaders) -> _Pull | None:
+async def _token(pull: Pull, asked: Challenge, login: SecretHeaders) -> Pull | None:
     """A token for the repository, by docs.docker.com/registry/spec/auth/token; anonymous without a login."""
     realm = asked.parameters.get("realm", "")
     if _realm_facts(pull.task, realm)["realm"] != "own" or not (login or pull.task.params.get("repository")):
         return None
-    reply = await pull.dialer.fetch(pull.trail, "token", _token_request(pull.task, asked, login))
+    reply = await pull.dialer.fetch(pull.trail, "token", _token_request(pull.task, asked, login, pull.actions))
     if reply.status is None:
         return None
     document = as_object(reply.body) if reply.status == 200 else {}
     value = document.get("token") or document.get("access_token")
     headers = bearer(Secret(value)) if isinstance(value, str) else ()
     auth = "basic" if login else "anonymous"
-    note(pull.trail, reply, {"auth": auth, "token": "given" if headers else "absent", **_refusal(reply)}, pull.secrets)
+    note(pull.trail, reply, {"auth": auth, "token": "given" if headers else "absent", **refusal(reply)}, pull.secrets)
     return msgspec.structs.replace(pull, headers=headers, auth="bearer" if login else "anonymous") if headers else None
 
 
-def _token_request(task: Task, asked: Challenge, login: SecretHeaders) -> Request:
+def _token_request(task: Task, asked: Challenge, login: SecretHeaders, actions: str) -> Request:
     query = {"service": asked.parameters.get("service", "")[:255]}
     if repository := task.params.get("repository"):
-        query["scope"] = f"repository:{repository}:pull"
+        query["scope"] = f"repository:{repository}:{actions}"
     url = httpx.URL(asked.parameters["realm"]).copy_merge_params({key: text for key, text in query.items() if text})
     return msgspec.structs.replace(
         request(task), url=str(url), server_name=None, secret_headers=login, body_limit=_TOKEN_LIMIT
     )
 
 
-async def _smallest_layer(pull: _Pull) -> Blob | None:
+async def _smallest_layer(pull: Pull) -> Blob | None:
     """The manifest, of an index one platform's, and of that the layer that costs least."""
     found = await _manifest(pull, "manifest", pull.task.params.get("reference") or "latest")
     if isinstance(found, Index):
@@ -136,8 +136,8 @@ async def _smallest_layer(pull: _Pull) -> Blob | None:
     return found.smallest if isinstance(found, Image) else None
 
 
-async def _manifest(pull: _Pull, role: str, reference: str) -> Index | Image | None:
-    path = f"/v2/{_repository(pull.task)}/manifests/{quote(reference, safe=':')}"
+async def _manifest(pull: Pull, role: str, reference: str) -> Index | Image | None:
+    path = f"/v2/{repository_path(pull.task)}/manifests/{quote(reference, safe=':')}"
     asked = msgspec.structs.replace(
         request(pull.task, path),
         headers=tuple(("accept", kind) for kind in manifests.ACCEPT),
@@ -151,7 +151,7 @@ async def _manifest(pull: _Pull, role: str, reference: str) -> Index | Image | N
     note(
         pull.trail,
         reply,
-        {"auth": pull.auth, **_manifest_facts(reply, reference, found), **_refusal(reply)},
+        {"auth": pull.auth, **_manifest_facts(reply, reference, found), **refusal(reply)},
         pull.secrets,
     )
     return found
@@ -171,11 +171,11 @@ def _manifest_facts(reply: Reply, reference: str, found: Index | Image | None) -
             return {**facts, "manifest": "invalid"}
 
 
-async def _layer(pull: _Pull, blob: Blob) -> None:
+async def _layer(pull: Pull, blob: Blob) -> None:
     """The layer's first bytes through its redirect: the data host is what most firewalls forget."""
     whole = blob.size < _WHOLE_BELOW
     asked = msgspec.structs.replace(
-        request(pull.task, f"/v2/{_repository(pull.task)}/blobs/{blob.digest}"),
+        request(pull.task, f"/v2/{repository_path(pull.task)}/blobs/{blob.digest}"),
         headers=() if whole else (("range", f"bytes=0-{_FIRST_BYTES - 1}"),),
         secret_headers=pull.headers,
         body_limit=blob.size + 1 if whole else _FIRST_BYTES,  # one byte more tells that it is longer than it should be
@@ -183,7 +183,7 @@ async def _layer(pull: _Pull, blob: Blob) -> None:
     reply = await pull.dialer.fetch(pull.trail, "layer", asked)
     if reply.status is None:
         return
-    facts = {"auth": pull.auth, "data_host": text(urlsplit(reply.hop.url).hostname, 255), **_refusal(reply)}
+    facts = {"auth": pull.auth, "data_host": text(urlsplit(reply.hop.url).hostname, 255), **refusal(reply)}
     if reply.status in (200, 206):
         facts["layer_bytes"] = str(len(reply.body))
         judged = whole and (_complete(reply) or len(reply.body) > blob.size)
@@ -201,11 +201,12 @@ def _complete(reply: Reply) -> bool:
     return reply.hop.http is not UNSET and reply.hop.http.body_complete
 
 
-def _repository(task: Task) -> str:
+def repository_path(task: Task) -> str:
+    """The repository as it stands in a path."""
     return quote(task.params["repository"], safe="/")
 
 
-def _refusal(reply: Reply) -> dict[str, str]:
+def refusal(reply: Reply) -> dict[str, str]:
     """Code and message of the distribution specification's error list, or of the storage account behind it."""
     if reply.status is None or reply.status < 400:
         return {}

@@ -59,11 +59,11 @@ def _challenge(data: bytes, depth: Depth) -> None:
     task = onward.task(ProbeName.REGISTRY, "acrprod")
     headers = tuple(("www-authenticate", value) for value in values[:200])
     reply = _reply(401, b"", headers)
-    facts = registry._origin_facts(task, reply, found)
+    facts = registry.origin_facts(task, reply, found)
     _short(facts)
     asked = challenge.of_scheme(found, "bearer")
     if asked is not None and facts["realm"] == "own":
-        request = registry._token_request(task, asked, ())
+        request = registry._token_request(task, asked, (), "pull")
         host = httpx.URL(request.url).host
         assert host in {"acrprod.azurecr.io", task.params.get("token_host")}, "credentials would go to a stranger"
     onward.seen(task, onward.hop(_URL, http=reply.hop.http, service=facts), depth=depth)
@@ -100,7 +100,7 @@ def _storage(data: bytes, depth: Depth) -> None:
     reply = _reply(_STATUSES[choice % 8], body, headers if code else headers[:1])
     facts = blob.error_facts(reply) if choice & 8 else table.error_facts(reply)
     _short(facts)
-    refusal = registry._refusal(reply)
+    refusal = registry.refusal(reply)
     _short(refusal)
     task = onward.task(ProbeName.BLOB if choice & 8 else ProbeName.TABLE)
     stage = onward.hop(task.target.url, http=reply.hop.http, service={"auth": "sas", **facts})
@@ -204,7 +204,7 @@ TARGETS = (
     Target(
         name="challenge",
         parses="WWW-Authenticate of registries",
-        enters="probes.services.challenge.parse, registry._origin_facts, _token_request",
+        enters="probes.services.challenge.parse, registry.origin_facts, _token_request",
         run=_challenge,
         words=("Bearer ", "Basic ", "realm=", "service=", "scope=", '"https://acrprod.azurecr.io/oauth2/token"', '\\"'),
     ),
