@@ -8,6 +8,7 @@ import contextlib
 import resource
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 from msgspec import UNSET
@@ -15,7 +16,7 @@ from msgspec import UNSET
 from preflight.model.observation import Observation, Repeat, VantageFacts
 from preflight.model.plan import Task, VantagePlan
 from preflight.model.secret import Secrets
-from preflight.probes import doubt, local, noproxy, pacing, size
+from preflight.probes import doubt, local, node_store, noproxy, pacing, size
 from preflight.probes.clock import utc_now
 from preflight.probes.dialer import Dialer
 from preflight.probes.request import Beyond
@@ -28,16 +29,17 @@ _OPEN_FILES = 8192  # many targets with many addresses each need more sockets th
 Emit = Callable[[VantageFacts | Observation], None]
 
 
-async def run(plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
+async def run(plan: VantagePlan, secrets: Secrets, emit: Emit, *, node_trust: Path | None = None) -> VantageFacts:
     """Run every task of the plan and emit the facts of the place, then each observation as it is finished.
 
+    `node_trust` is the folder with the node's certificates, where it is mounted.
     What failed as it may under load is tried again alone at the end, where the plan says so; its observation has both.
 
     Returns the facts with `finished` and `complete`. When cancelled, the observations in progress are emitted with what
     was seen of them so far.
     """
     _raise_open_files()
-    facts = _facts(plan)
+    facts = node_store.told(_facts(plan), node_trust)
     emit(facts)
     everything = asyncio.Semaphore(plan.limits.concurrency)
     ends = asyncio.get_running_loop().time() + plan.limits.run_deadline_s

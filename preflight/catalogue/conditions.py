@@ -117,5 +117,8 @@ def _given(key: str, env: Environment) -> Answer:
     if key.startswith("credentials."):
         present = getattr(env.credentials, key.removeprefix("credentials.")) is not None
     else:
-        present = not isinstance(PLACES[key](env), Absent)
+        value = PLACES[key](env)
+        if isinstance(value, Absent):
+            return Answer(applies=False, reason=value.reason)
+        present = True
     return Answer(applies=present, reason="" if present else f"{key} is not given")

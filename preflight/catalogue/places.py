@@ -94,6 +94,18 @@ def _login_server(env: Environment) -> Value:
     return login_server(env.registry.name, env.cloud.acr) if env.registry.name else Absent("registry.name")
 
 
+def _pulled_image(env: Environment) -> Value:
+    """What the kubelet is to pull from the customer's registry, with the registry's name."""
+    server, given = _login_server(env), env.registry
+    if isinstance(server, Absent):
+        return server
+    if given.pull_image is not None:
+        return f"{server}/{given.pull_image}"
+    if given.repository is None:
+        return Absent("registry.repository or registry.pull_image")
+    return f"{server}/{given.repository}{'@' if given.reference.startswith('sha256:') else ':'}{given.reference}"
+
+
 def _label(env: Environment) -> Value:
     server = _login_server(env)
     return server if isinstance(server, Absent) else server.partition(".")[0]
@@ -166,6 +178,7 @@ _NO_RIGHTS: Final = "what the router's account may do could not be asked"
 
 PLACES: Final[dict[str, Callable[[Environment], Value]]] = {
     "environment.region": _region,
+    "environment.mcr_image": lambda env: env.main.mcr_image,
     "environment.bootstrap_registry": lambda env: _key("environment.bootstrap_registry", env.main.bootstrap_registry),
     "api_server.fqdn": lambda env: _key("api_server.fqdn", env.api_server.fqdn),
     "api_server.zone": _api_server_zone,
@@ -183,6 +196,7 @@ PLACES: Final[dict[str, Callable[[Environment], Value]]] = {
     "registry.label": _label,
     "registry.regions": _regions,
     "registry.layer_hosts": _layer_hosts,
+    "registry.image": _pulled_image,
     "registry.repository": lambda env: _key("registry.repository", env.registry.repository),
     "registry.reference": lambda env: env.registry.reference,
     "workspace.id": lambda env: _key("workspace.id", env.workspace.id),

@@ -29,6 +29,7 @@ ROLES: Final[dict[ProbeName, tuple[str, ...]]] = {
     ProbeName.ENDPOINT: ("origin",),
     ProbeName.PEERS: ("origin", "port"),
     ProbeName.CLUSTER_DNS: ("inside", "outside"),
+    ProbeName.PULL: ("pull", "content"),
 }
 LINKS: Final = ("api_server.access", "registry.link", "storage.blob_link", "storage.table_link", "workspace.link")
 TRUSTS: Final = ("system", "cluster-ca", "pods-ca")

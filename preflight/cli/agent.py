@@ -41,8 +41,20 @@ _MOST_TOKEN = 65_536  # characters
     metavar="FILE",
     help="Token of this pod's service account, for queries to the API server.",
 )
+@click.option(
+    "--node-trust",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="The node's own certificate store: compare it with the one here.",
+)
 def agent(
-    plan: BinaryIO | None, vantage: str | None, summary_out: Path | None, listen: str | None, token: Path | None
+    *,
+    plan: BinaryIO | None,
+    vantage: str | None,
+    summary_out: Path | None,
+    listen: str | None,
+    token: Path | None,
+    node_trust: Path | None,
 ) -> None:
     """Run a plan here and print JSON lines.
 
@@ -59,7 +71,7 @@ def agent(
     assert plan is not None
     text = plan.read(agents.MAX_PLAN + 1)
     part = agents.read_plan(text, "stdin" if plan.name in {"-", "<stdin>"} else plan.name)
-    asyncio.run(_speak(msgspec.structs.replace(part, vantage=vantage or part.vantage), summary_out, token))
+    asyncio.run(_speak(msgspec.structs.replace(part, vantage=vantage or part.vantage), summary_out, token, node_trust))
 
 
 async def _answer(ports: tuple[int, ...]) -> None:
@@ -72,11 +84,11 @@ async def _answer(ports: tuple[int, ...]) -> None:
         await task
 
 
-async def _speak(part: VantagePlan, summary_out: Path | None, token: Path | None) -> None:
+async def _speak(part: VantagePlan, summary_out: Path | None, token: Path | None, node_trust: Path | None) -> None:
     secrets = agents.secrets_from(os.environ) | _token(token)
     loop = asyncio.get_running_loop()
     leave = _leave_in(summary_out)
-    task = asyncio.create_task(agents.speak(part, secrets, lambda line: _write(line, task.cancel), leave))
+    task = asyncio.create_task(agents.speak(part, secrets, lambda line: _write(line, task.cancel), leave, node_trust))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
     with suppress(asyncio.CancelledError), _listened(loop, task.cancel):  # what was seen so far has been written

@@ -29,6 +29,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     pod_labels: tuple[str, ...] = ()
     start_s: float = 330.0
     via: tuple[tuple[str, str], ...] = ()  # ("existing-pod", "shop/model-0"), ...
+    push_nonce: str | None = None  # repository
+    node_trust: bool = False
+    pulls: bool = True  # false where kubelets pull in name only
 
     @property
     def given(self) -> bool:
@@ -68,6 +71,14 @@ def options(command: Command) -> Command:
             "--pod-as", type=click.Choice(("own", "router", "model")),
             help="Let the pod probes stand beside these pods, under their network policies. Default: pods.stand_as.",
         ),
+        click.option(
+            "--node-trust", is_flag=True,
+            help="Compare the nodes' certificate store with the probe's: mounts /etc/ssl/certs of nodes, read-only.",
+        ),
+        click.option(
+            "--push-nonce", metavar="REPOSITORY",
+            help="Push a tiny image with a fresh layer there, let nodes pull it, delete it; proves that layers arrive.",
+        ),
         click.option("--namespace", metavar="NAME", help="Namespace for the probes; one of the run's own by default."),
         click.option(
             "--pull-secret", "pull_secrets", multiple=True, metavar="NAME", help="Pull secret; may be repeated."
@@ -103,4 +114,6 @@ def _options(given: dict[str, Any]) -> Options:
         pod_labels=given.pop("pod_labels"),
         start_s=given.pop("start_deadline"),
         via=given.pop("via"),
+        push_nonce=given.pop("push_nonce"),
+        node_trust=given.pop("node_trust"),
     )

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from preflight import plan as plans
-from preflight.cli import beside, load, loops, signals, via
+from preflight.cli import beside, load, loops, pulls, signals, via
 from preflight.cli.cluster_options import Options
 from preflight.cli.conduct import Circumstances, conducted
 from preflight.cli.image import default_image
@@ -30,9 +30,11 @@ from preflight.model.run import Evidence
 from preflight.model.secret import Secrets
 from preflight.model.vocabulary import VantageKind
 from preflight.session import new_run_id
+from preflight.vantages import nonce
 from preflight.vantages.base import Vantage
 from preflight.vantages.cluster import ClusterVantage
 from preflight.vantages.peers import Peers
+from preflight.vantages.pulling import Pulling
 from preflight.vantages.starting import Patience
 from preflight.vantages.workstation import workstation
 
@@ -158,14 +160,17 @@ def conductor(
     """The same after the look. Raises `Failure`."""
     if scouted is not None and scouted.pods_ca_pem:
         env = _trusting(env, scouted.pods_ca_pem)
-    plan = load.plan(catalogue, env, chosen, scouted.inside if scouted is not None else None)
+    run = msgspec.structs.replace(how, run_id=new_run_id())
+    given = images(options, env) if scouted is not None and scouted.placement.places else ()
+    wanted = pulls.planned(env, options, given, run.run_id)
+    within = scouted.inside if scouted is not None else None
+    plan = load.plan(catalogue, wanted, chosen, within, kubelets=options.given and options.pulls)
     here: dict[str, Vantage] = {VantageKind.WORKSTATION.value: workstation}
     if scouted is None or not scouted.placement.places:
         return lambda journal: conducted(plan, env, here, secrets, how, kept=journal)
     found = scouted.pairs
     notices = (*scouted.notices, *((found.notice,) if found.notice else ()))
-    trip = Trip(options=options, placement=scouted.placement, images=images(options, env), pairs=found, notices=notices)
-    run = msgspec.structs.replace(how, run_id=new_run_id())
+    trip = Trip(options=options, placement=scouted.placement, images=given, pairs=found, notices=notices)
     return lambda journal: observe_inside(plan, env, here, secrets, run, trip=trip, kept=journal)
 
 
@@ -196,9 +201,12 @@ async def observe_inside(
     )
     patience = Patience(start=options.start_s)
     async with connect(Access(kubeconfig=options.kubeconfig, context=options.context)) as client:
+        wish = pulls.wish(plan, env, options, how.run_id)
         async with _cleaned_up() as stack:
+            fresh = await stack.enter_async_context(nonce.fresh(wish, secrets))
             running = await stack.enter_async_context(operations(client, stay, (place.namespace for place in places)))
             peers = await stack.enter_async_context(_answering(running, plan, trip, patience))
+            pulling = Pulling(pulls.terms(env, options), fresh)
             there = {
                 place.vantage: ClusterVantage(
                     running[place.namespace],
@@ -206,11 +214,14 @@ async def observe_inside(
                     trip.images,
                     patience,
                     peers=peers if place.kind is VantageKind.POD else None,
+                    pulling=pulling,
+                    node_trust=options.node_trust,
                 )
                 for place in places
             }
             evidence = await conducted(plan, env, {**here, **there}, secrets, how, kept=kept)
         left = tuple(dict.fromkeys(one.leftovers for one in running.values() if one.leftovers))
+        left = (*left, *pulls.notices(pulling, env, options))
     return msgspec.structs.replace(evidence, notices=(*evidence.notices, *trip.notices, *left))
 
 

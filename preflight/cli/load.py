@@ -102,7 +102,9 @@ def choose_vantages(text: str | None, inside: Inside | None = None) -> Vantages:
     )
 
 
-def plan(catalogue: Catalogue, env: Environment, chosen: Selection, inside: Inside | None = None) -> Plan:
+def plan(
+    catalogue: Catalogue, env: Environment, chosen: Selection, inside: Inside | None = None, *, kubelets: bool = False
+) -> Plan:
     """The plan of a run from here. Raises `UsageFailure`, or `ClusterFailure` when only a cluster was to be asked."""
     vantages = choose_vantages(chosen.vantage, inside)
     if not vantages.names and inside is not None and vantages.unavailable:
@@ -123,6 +125,7 @@ def plan(catalogue: Catalogue, env: Environment, chosen: Selection, inside: Insi
         stand_in=stand_in(chosen.stand_in),
         cluster=inside.facts if inside is not None else None,
         peers=inside.peers if inside is not None else {},
+        kubelets=kubelets,
     )
 
 

@@ -71,7 +71,7 @@ async def observe(faults: Sequence[Fault], pools: Sequence[str], banner: str, jo
             environ = {**os.environ, **lab.secrets}
             catalogue, env = load.everything(write_environment(lab, running, Path(folder)), (), (), environ)
             secrets = environments.read_secrets(env, environ)
-            options = Options(kubeconfig=str(running.kubeconfig), images=(IMAGE,))
+            options = Options(kubeconfig=str(running.kubeconfig), images=(IMAGE,), pulls=False)
             how = Circumstances(banner=banner, detours=_detours(lab, running))
             scouted = await inside.look(options, env, inside.INSIDE)
             conducted = inside.conductor(

@@ -79,6 +79,9 @@ def _registry(value: str) -> Fault | None:
         return "is a URL", f'give the registry\'s name or login server: "{short}" or "{name}"'
     if "/" in value:
         return "holds a path", f'give the registry alone: "{name}"; the image goes into registry.repository'
+    host, colon, port = value.partition(":")  # ACR has no port; a registry of one's own may
+    if colon and "." in host and is_host(host.lower()) and port.isdecimal() and 0 < int(port[:6]) < 65536:
+        return None
     if not is_host(value.lower()) or not (5 <= len(value.partition(".")[0]) <= 63):
         return "is not the name of a registry", 'give its name or login server: "acrprod" or "acrprod.azurecr.io"'
     return None
@@ -93,6 +96,22 @@ def _repository(value: str) -> Fault | None:
     if not _REPOSITORY.fullmatch(value):
         return "is not a repository", 'give it as `az acr repository list` prints it: "ml/model"'
     return None
+
+
+def _image(value: str) -> Fault | None:
+    """`repository:tag` or `repository@sha256:…`, without the registry."""
+    name, _, digest = value.partition("@")
+    repository, colon, tag = (name, "", "") if digest else value.rpartition(":")
+    if "://" in value or ("." in value.partition("/")[0] and "/" in value):
+        return "names a host", 'give repository and tag alone: "ml/model:latest"'
+    right = _REPOSITORY.fullmatch(repository) and (_REFERENCE.fullmatch(digest or tag) if digest or colon else False)
+    return None if right else ("is not an image", 'give repository and tag: "ml/model:latest"')
+
+
+def _pull_secret(value: str) -> Fault | None:
+    if value == "-" or re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", value):
+        return None
+    return "is not the name of a Secret", 'give the name of a pull secret in the run\'s namespace, or "-" for none'
 
 
 def _reference(value: str) -> Fault | None:
@@ -301,6 +320,9 @@ RULES: Final[dict[str, Rule]] = {
     "registry.replicas": _region,
     "registry.repository": _repository,
     "registry.reference": _reference,
+    "registry.pull_secret": _pull_secret,
+    "registry.pull_image": _image,
+    "environment.mcr_image": _image,
     "storage.account": _account,
     "storage.container": _container,
     "storage.blob": _blob,

@@ -36,6 +36,7 @@ TABLES: Final = (
             Key("network_model", "overlay", "kubenet, overlay, node-subnet, pod-subnet or unknown"),
             Key("outbound_type", "userDefinedRouting", '"none" and "block" are isolated clusters'),
             Key("bootstrap_registry", "acrcache.azurecr.io", "private image cache of an isolated cluster"),
+            Key("mcr_image", "mcr/hello-world:latest", "what nodes pull from MCR in a run in the cluster"),
             Key("token_authentication", False, "true: Entra and the workspace API are needed too"),
             Key("ca_file", "corporate-ca.pem", "trusted besides the system's store; relative to this file"),
             Key("resolvers", ["10.0.0.4"], "DNS servers to compare with the configured ones"),
@@ -62,6 +63,8 @@ TABLES: Final = (
             Key("link", "any", 'expected address: "private", "public" or "any"'),
             Key("repository", "ml/model", "an image to pull for proof; without it layers stay unproven"),
             Key("reference", "latest", "its tag or digest"),
+            Key("pull_image", "ml/small:1", "what nodes pull in a run in the cluster, instead of that image"),
+            Key("pull_secret", "acr-pull", 'with this Secret of the run\'s namespace; "-": as the kubelet itself'),
         ),
     ),
     Table(

@@ -7,6 +7,7 @@ from preflight.judge.addresses import AddressClass, classify, is_internal
 from preflight.judge.answers import Kind, by_server
 from preflight.judge.blockpages import device_in
 from preflight.judge.intercepted import device_of, issuer_of
+from preflight.judge.pulls import contact
 from preflight.judge.scene import host_of, is_literal, number, port_of
 from preflight.judge.services import peers
 from preflight.model.causes import CAUSES
@@ -35,6 +36,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     opens: tuple[str, ...] = ()  # patterns that the catalogue says to open besides: "*.data.mcr.microsoft.com"
     egress: str = ""  # the source address that the service says it saw
     api_server: bool = False
+    pulled: bool = False  # seen by a kubelet that pulled for proof, not by a probe
     breaks: str = ""
     peer: str = ""  # "pod/user1": the pod that was asked, for connections between pods
     ports: tuple[int, ...] = ()  # where several are one check: those that fail
@@ -106,10 +108,13 @@ def _case(
         host=host.strip("[]") or verdict.target,
         port=number(port),
         api_server=check is not None and check.expect.trust != "system",
+        pulled=observation is not None and observation.probe is ProbeName.PULL,
         breaks=check.breaks if check is not None else "",
     )
     if hop is None or observation is None:
         return case
+    if case.pulled:
+        return _with_pull(case, hop)
     case = _with_hop(case, hop, check, facts.get(verdict.vantage))
     return _with_peer(case, hop, observation) if observation.probe is ProbeName.PEERS else case
 
@@ -119,6 +124,18 @@ def _with_peer(case: Case, hop: Hop, observation: Observation) -> Case:
     peer = peers.place(hop)
     blamed = peer if hop.service.get("trouble") else ""
     return msgspec.structs.replace(case, peer=peer, ports=peers.failing(observation), blamed=blamed)
+
+
+def _with_pull(case: Case, hop: Hop) -> Case:
+    """A pull is one word, "acrprod.azurecr.io", until the kubelet names the host at which it failed."""
+    spoken = contact(hop.service.get("message", ""))
+    return msgspec.structs.replace(
+        case,
+        host=spoken.host or case.host,
+        port=spoken.port or case.port,
+        addresses=(spoken.address,) if spoken.address else (),
+        times=(hop.started,),
+    )
 
 
 def _hop(verdict: Verdict, observation: Observation | None) -> Hop | None:

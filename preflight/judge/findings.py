@@ -137,6 +137,8 @@ def _words(group: Group, view: View) -> remedies.Words:
         proxy=of([case.proxy for case in every], "the proxy"),
         policies=of(list(view.policies), "the network policies"),
     )
+    if all(case.pulled for case in every):
+        words = msgspec.structs.replace(words, registry=words.hosts, image="the image")
     if group.cause.startswith("route.") and all((case.verdict.at or "").endswith(".dns") for case in every):
         return msgspec.structs.replace(words, hosts=f"the DNS server {words.servers}", ports="and UDP 53")
     return words

@@ -186,6 +186,8 @@ def _key(case: Case, places: dict[tuple[str, str | None], set[str]]) -> Hashable
         return cause, case.issuer
     if cause == "http.block-page" and case.device:
         return cause, case.device
+    if case.pulled:
+        return cause, case.host, "pulled"
     if cause.startswith(_OF_PROBES) or cause == "peers.no-listener" or cause in _OF_CLUSTER or cause in _ALONE:
         return cause
     return cause, case.host

@@ -14,6 +14,7 @@ from preflight.judge import (
     findings,
     headline,
     intercepted,
+    kubelets,
     load,
     lossy,
     nodes,
@@ -33,7 +34,8 @@ from preflight.model.run import Evidence, Run, Tool, Verdict
 def judge(evidence: Evidence, *, tables: Tables = REAL) -> Run:
     """Judge everything: one verdict a check, findings over them, exit code and headline."""
     skews = _skews(evidence)
-    verdicts = order.arrange(evidence.plan, _verdicts(evidence, skews, tables))
+    found = kubelets.reconciled(evidence, _verdicts(evidence, skews, tables))
+    verdicts = order.arrange(evidence.plan, found)
     code = exitcode.exit_code(verdicts, strict=evidence.strict, interrupted=evidence.interrupted)
     return Run(
         tool=Tool(version=__version__),

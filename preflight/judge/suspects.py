@@ -234,7 +234,18 @@ MESH = Candidate(
     because="the connection is accepted, and what answers is not the pod that was asked",
     settle="containers that were injected into the probe's pod; mutual TLS mode of the mesh for the namespace",
 )
+RUNTIME_PROXY = Candidate(
+    what="containerd's proxy settings (AKS: httpProxyConfig), or none where the network demands one",
+    because="containerd takes its proxy from its own service, and probes from preflight.toml",
+    settle="az aks show --query httpProxyConfig; systemctl show containerd -p Environment on the node",
+)
+RUNTIME_MIRROR = Candidate(
+    what="a mirror for the registry (hosts.toml in containerd's certs.d), or another address in the node's hosts file",
+    because="containerd asks the mirror in the registry's place",
+    settle="/etc/containerd/certs.d on the node; the host that the kubelet's message names",
+)
 OTHERS: dict[str, tuple[Candidate, ...]] = {
+    "pull.runtime-differs": (RUNTIME_PROXY, RUNTIME_MIRROR),
     "kube.log-channel-broken": (KONNECTIVITY, KUBELET_PORT),
     "peers.other-answer": (MESH, PEER_POLICY),
     "tls.timeout": (

@@ -25,6 +25,7 @@ class Tables(NamedTuple):
     missing: Missing
 
 
+PULL = "pull"  # the one step that has no stages here: the kubelet's words are all that is seen of it
 REAL = Tables(answer=services.ANSWER, missing=services.MISSING)
 
 _STAGES: dict[Stage, Callable[[Check, Hop, Scene], Outcome | None]] = {
@@ -46,7 +47,8 @@ class Slice(NamedTuple):
     @property
     def name(self) -> str:
         """`layer.tls`."""
-        return f"{self.role}.{self.stage.value}" if self.hop is not None else self.role
+        known = self.hop is not None and self.hop.role != PULL
+        return f"{self.role}.{self.stage.value}" if known else self.role
 
 
 def slices(observation: Observation, checks: list[Check]) -> tuple[Slice, ...]:
@@ -65,6 +67,8 @@ def applicable(hop: Hop, observation: Observation) -> tuple[Stage, ...]:
     """The stages that a hop has to have, whether or not it reached them."""
     if observation.probe is ProbeName.PEERS:
         return (Stage.TCP,)
+    if observation.probe is ProbeName.PULL:
+        return (Stage.HTTP,)
     scheme = scheme_of(hop)
     with_http = scheme in ("http", "https") and observation.probe is not ProbeName.TCP
     if hop.reused:
@@ -103,6 +107,8 @@ def outcome(check: Check, part: Slice, scene: Scene, tables: Tables) -> Outcome 
         return tables.missing[observation.probe](check, part.role, observation) if observation.hops else None
     if observation.probe is ProbeName.PEERS:
         return services.peers.judge(part.hop, scene)
+    if observation.probe is ProbeName.PULL:
+        return tables.answer[observation.probe](check, part.hop, observation)
     judged = _STAGES[part.stage](_as_meant(check, part.hop), part.hop, scene)
     if judged is not None:
         return judged

@@ -30,9 +30,10 @@ GRACE_S: Final = 60  # beyond all deadlines: the time for cleaning up
 OURS: Final = (MANAGED_BY, RUN)  # by these a run finds its objects again: a probe keeps them wherever it stands
 NEVER_READY: Final = "preflight/never-ready"
 TERMINATION_LOG: Final = "/dev/termination-log"
-_MOUNT: Final = "/preflight"
 _TOKEN_MOUNT: Final = "/preflight-token"  # noqa: S105 - a folder
 TOKEN_S: Final = 600  # the shortest that Kubernetes gives
+NODE_CERTIFICATES: Final = "/etc/ssl/certs"
+_MOUNT, _NODE_MOUNT = "/preflight", "/node-trust"
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -62,7 +63,8 @@ def selector(run_id: str | None = None) -> str:
     return f"{MANAGED_BY}={TOOL}" + (f",{RUN}={run_id}" if run_id else "")
 
 
-def _meta(terms: Terms, name: str, *, owner: Json | None = None, annotations: Mapping[str, str] = {}) -> Json:
+def metadata(terms: Terms, name: str, *, owner: Json | None = None, annotations: Mapping[str, str] = {}) -> Json:
+    """Of every object that is namespaced."""
     meta: Json = {
         "name": name,
         "namespace": terms.namespace,
@@ -84,7 +86,7 @@ def _meta(terms: Terms, name: str, *, owner: Json | None = None, annotations: Ma
 def namespace(terms: Terms, kinds: Sequence[VantageKind]) -> Json:
     """A namespace of the run's own; the node network needs hostNetwork, which Pod Security calls privileged."""
     level = "privileged" if VantageKind.NODE in kinds else "restricted"
-    meta = _meta(terms, terms.namespace)
+    meta = metadata(terms, terms.namespace)
     del meta["namespace"]
     meta["labels"] |= {"pod-security.kubernetes.io/enforce": level}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
@@ -95,13 +97,13 @@ def anchor(terms: Terms) -> Json:
     pod = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
-        "securityContext": _pod_security(),
-        "containers": [{"name": "none", "image": "none", "securityContext": _container_security()} | _resources()],
+        "securityContext": pod_security(),
+        "containers": [{"name": "none", "image": "none", "securityContext": container_security()} | resources()],
     }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": _meta(terms, f"{TOOL}-{terms.run_id}"),
+        "metadata": metadata(terms, f"{TOOL}-{terms.run_id}"),
         "spec": {
             "parallelism": 0,
             "backoffLimit": 0,
@@ -114,13 +116,13 @@ def anchor(terms: Terms) -> Json:
 
 def plan_map(terms: Terms, name: str, plan: str, *, owner: Json | None = None) -> Json:
     """The plan of every vantage of a kind; holds no secret."""
-    meta = _meta(terms, name, owner=owner)
+    meta = metadata(terms, name, owner=owner)
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"plan.json": plan}, "immutable": True}
 
 
 def secret(terms: Terms, name: str, encoded: Mapping[str, str], *, owner: Json | None = None) -> Json:
     """Credentials that probes use, already in base64; named like the variables that carry them."""
-    meta = _meta(terms, name, owner=owner)
+    meta = metadata(terms, name, owner=owner)
     return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": meta, "data": dict(encoded)}
 
 
@@ -134,6 +136,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     variables: tuple[str, ...] = ()  # keys of the secret
     token: bool = False  # a short-lived token of the namespace's default service account, for queries to the API server
     attempt: int = 1
+    node_trust: bool = False  # mount the node's certificates, which only a privileged namespace admits
     apart: bool = False  # rather on another node than the pod that answers in this pool
 
 
@@ -161,7 +164,7 @@ def job(terms: Terms, probe: Probe, *, owner: Json | None = None) -> Json:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": _meta(terms, job_name(terms, probe.place, probe.attempt), owner=owner, annotations=marks),
+        "metadata": metadata(terms, job_name(terms, probe.place, probe.attempt), owner=owner, annotations=marks),
         "spec": {
             "parallelism": 1,
             "completions": 1,
@@ -187,7 +190,7 @@ def answerer_job(terms: Terms, answerer: Answerer, *, owner: Json | None = None)
     place = msgspec.structs.replace(answerer.place, vantage=f"answers/{answerer.place.vantage}")
     pod = _pod(terms, answerer.place, _answering(answerer))
     pod["containers"][0]["env"].append(_field(ADDRESS_VARIABLE, "status.podIP"))
-    meta = _meta(terms, job_name(terms, place, answerer.attempt), owner=owner)
+    meta = metadata(terms, job_name(terms, place, answerer.attempt), owner=owner)
     meta["labels"] |= {ROLE: ANSWERS}
     return {
         "apiVersion": "batch/v1",
@@ -214,7 +217,7 @@ def _pod(terms: Terms, place: Place, container: Json, volumes: Sequence[Json] = 
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 5,
-        "securityContext": _pod_security(),
+        "securityContext": pod_security(),
         "affinity": {
             "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms_of_nodes}}
         },
@@ -232,7 +235,10 @@ def _pod(terms: Terms, place: Place, container: Json, volumes: Sequence[Json] = 
 
 
 def _probe_pod(terms: Terms, probe: Probe) -> Json:
-    volumes = [{"name": "plan", "configMap": {"name": probe.plan_map}}, *([_token_volume()] if probe.token else [])]
+    volumes: list[Json] = [{"name": "plan", "configMap": {"name": probe.plan_map}}]
+    volumes += [_token_volume()] if probe.token else []
+    if probe.node_trust:
+        volumes.append({"name": "node-trust", "hostPath": {"path": NODE_CERTIFICATES, "type": "Directory"}})
     pod = _pod(terms, probe.place, _container(probe), volumes)
     if probe.apart:
         term = {
@@ -266,7 +272,7 @@ def _container(probe: Probe) -> Json:
         "image": probe.image,
         "imagePullPolicy": "IfNotPresent",
         "args": list(command),
-        "securityContext": _container_security(),
+        "securityContext": container_security(),
         # The tail of the log when the agent failed: that needs no way from the API server to the kubelet.
         "terminationMessagePath": TERMINATION_LOG,
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -275,13 +281,16 @@ def _container(probe: Probe) -> Json:
     if probe.token:
         container["args"] += ["--service-account-token", f"{_TOKEN_MOUNT}/token"]
         container["volumeMounts"].append({"name": "token", "mountPath": _TOKEN_MOUNT, "readOnly": True})
+    if probe.node_trust:
+        container["args"] += ["--node-trust", _NODE_MOUNT]
+        container["volumeMounts"].append({"name": "node-trust", "mountPath": _NODE_MOUNT, "readOnly": True})
     container["env"] = [_field(NODE_VARIABLE, "spec.nodeName")]
     if probe.secret is not None:
         container["env"] += [
             {"name": name, "valueFrom": {"secretKeyRef": {"name": probe.secret, "key": name}}}
             for name in probe.variables
         ]
-    return container | _resources()
+    return container | resources()
 
 
 def _answering(answerer: Answerer) -> Json:
@@ -291,7 +300,7 @@ def _answering(answerer: Answerer) -> Json:
         "image": answerer.image,
         "imagePullPolicy": "IfNotPresent",
         "args": ["agent", "--listen", ",".join(map(str, answerer.ports))],
-        "securityContext": _container_security(),
+        "securityContext": container_security(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "env": [_field(NODE_VARIABLE, "spec.nodeName")],
         "startupProbe": {
@@ -300,7 +309,7 @@ def _answering(answerer: Answerer) -> Json:
             "timeoutSeconds": 1,
             "failureThreshold": 60,
         },
-    } | _resources()
+    } | resources()
 
 
 def _field(name: str, path: str) -> Json:
@@ -308,7 +317,8 @@ def _field(name: str, path: str) -> Json:
     return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 
 
-def _resources() -> Json:
+def resources() -> Json:
+    """What a container may take, as an update of it."""
     return {
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi"},
@@ -317,12 +327,13 @@ def _resources() -> Json:
     }
 
 
-def _pod_security() -> Json:
+def pod_security() -> Json:
     """The restricted profile of the Pod Security Standards."""
     return {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
-def _container_security() -> Json:
+def container_security() -> Json:
+    """The same of a container."""
     return {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,

@@ -15,10 +15,12 @@ from typing import Any, Final
 import msgspec
 
 from preflight.failures import ClusterFailure, Refused
-from preflight.kube import objects, sweep, warned, watch
+from preflight.kube import objects, pull_jobs, sweep, warned, watch
 from preflight.kube.client import Client, Gone
 from preflight.kube.objects import Answerer, Probe, Terms
+from preflight.kube.pull_jobs import Pull
 from preflight.kube.warned import Warned
+from preflight.model.secret import Secret
 from preflight.model.vocabulary import VantageKind
 
 Json = dict[str, Any]
@@ -72,6 +74,19 @@ class Operation:
         async with self._creating:
             built = objects.answerer_job(self.terms, answerer, owner=owner)
             return await self.client.create(self._path("Job"), built)
+
+    async def pull(self, wanted: Pull) -> Json:
+        """Create the Job that makes a kubelet pull. Raises `ClusterFailure`."""
+        owner = await self._owner()
+        async with self._creating:
+            return await self.client.create(self._path("Job"), pull_jobs.job(self.terms, wanted, owner=owner))
+
+    async def pull_secret(self, host: str, user: Secret, password: Secret) -> str:
+        """The name of a pull secret for a registry, which is created once. Raises `ClusterFailure`."""
+        name = f"{objects.TOOL}-{self.terms.run_id}-pull-{hashlib.sha256(host.encode()).hexdigest()[:8]}"
+        pair = base64.b64encode(f"{user.reveal().strip()}:{password.reveal().strip()}".encode()).decode()
+        config = base64.b64encode(msgspec.json.encode({"auths": {host: {"auth": pair}}})).decode()
+        return await self._once(name, "Secret", lambda owner: pull_jobs.secret(self.terms, name, config, owner=owner))
 
     async def stop(self, job: str) -> None:
         """Delete one Job and its pod: another image is tried. Raises `ClusterFailure`."""

@@ -7,12 +7,14 @@ from typing import Any, Final
 
 import msgspec
 
-from preflight.kube import pulls, refusals
+from preflight.judge import pulls
+from preflight.kube import refusals
 from preflight.kube.objects import CONTAINER
 
 Json = dict[str, Any]
-_MOST: Final = 600
 MAX_WORDS: Final = 300  # characters of an agent's last line that are told
+_MOST, _HEAD = 600, 200  # characters of a message, and of its beginning when it is longer
+_QUERY: Final = re.compile(r"(https?://[^\s?\"]{1,500})\?[^\s\"]*")
 _EXEC_FORMAT: Final = re.compile(r"exec format error")
 _PULL_REASONS: Final = frozenset((
     "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable",
@@ -139,6 +141,46 @@ def _pending(status: Json, node: str) -> State:
     return Waiting(text=f"on {node}" if node else "not scheduled yet")
 
 
+def pulled(pod: Json) -> bool:
+    """Whether the image is there: the kubelet gets it first, then looks at everything else that a container needs."""
+    status = _table(pod.get("status"))
+    container = next((one for one in _tables(status.get("containerStatuses")) if one.get("name") == CONTAINER), {})
+    state = _table(container.get("state"))
+    waiting = str(_table(state.get("waiting")).get("reason") or "")
+    ended = _table(state.get("terminated"))
+    began = state.get("running") is not None or (bool(ended) and ended.get("reason") != "ContainerStatusUnknown")
+    return began or waiting in _START_REASONS
+
+
+def scheduled_on(pod: Json | None) -> str:
+    """The node, "" while there is none."""
+    return _text(_table((pod or {}).get("spec")).get("nodeName"))
+
+
+_TOOK: Final = re.compile(r"Successfully pulled image .* in ((?:\d+h)?(?:\d+m)?[\d.]+(?:ms|µs|us|s))")
+_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "µs": 1e-6, "us": 1e-6}
+
+
+def pull_took(events: Sequence[Json]) -> float | None:
+    """Seconds of the last pull, as the kubelet's event says; None when no event does."""
+    for event in reversed(_newest_last(events)):
+        found = _TOOK.search(_text(event.get("message"))) if event.get("reason") == "Pulled" else None
+        if found:
+            parts = re.findall(r"([\d.]+?)(ms|µs|us|h|m|s)", found[1])
+            return sum(_seconds(number) * _UNITS[unit] for number, unit in parts)
+    return None
+
+
+def _seconds(text: str) -> float:
+    return float(text) if re.fullmatch(r"\d{1,9}(\.\d{1,12})?", text) else 0.0
+
+
+def secrets_missing(events: Sequence[Json]) -> str:
+    """The kubelet's words about pull secrets that it cannot read (since Kubernetes 1.23)."""
+    told = [_text(event.get("message")) for event in events if event.get("reason") == "FailedToRetrieveImagePullSecret"]
+    return told[-1] if told else ""
+
+
 def pull_error(events: Sequence[Json], state: PullFails) -> str:
     """The kubelet's own words of why: events keep them when the container only says that it waits."""
     told = [_text(event.get("message")) for event in _newest_last(events) if _is_failure(event)]
@@ -214,4 +256,6 @@ def _whole(value: object) -> int:
 
 
 def _text(value: object) -> str:
-    return str(value or "").strip()[:_MOST]
+    """Bounded; what an error of many layers ends with says most, so that the middle goes."""
+    text = _QUERY.sub(r"\1?…", str(value or "").strip())  # of a layer's address: it holds a signature
+    return text if len(text) <= _MOST else f"{text[:_HEAD]} … {text[_HEAD - _MOST + 3 :]}"

@@ -89,6 +89,7 @@ class Main(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: str | None = None  # added to the system store; relative to the file it stands in
     resolvers: tuple[str, ...] = ()  # DNS servers to compare, "10.0.0.4" or "10.0.0.4:53"
     token_authentication: bool = False
+    mcr_image: str = "mcr/hello-world:latest"  # what nodes pull from MCR for proof
 
 
 class ApiServer(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +111,8 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
     link: Link = Link.ANY
     repository: str | None = None  # an image to pull for proof
     reference: str = "latest"
+    pull_secret: str | None = None  # in the run's namespace; "-": none, the kubelet's own identity
+    pull_image: str | None = None  # "repository:tag" that nodes pull, instead of repository and reference
 
 
 class StorageAccount(msgspec.Struct, frozen=True, kw_only=True):

@@ -217,6 +217,8 @@ class VantageFacts(msgspec.Struct, frozen=True, kw_only=True):
     proxies: dict[str, str] = {}  # "https_proxy" -> URL without credentials, "no_proxy" -> text
     families: tuple[str, ...] = ("ipv4",)  # families with a global address and a route: "ipv4", "ipv6"
     trust: str = ""  # "system: 142 certificates, /etc/ssl/certs/ca-certificates.crt"
+    node_trust: str = ""  # with --node-trust: the node's own store, as `trust` says of the probe's
+    node_roots: tuple[str, ...] = ()  # authorities of that store that the probe's lacks: RFC 4514, at most 40
     notices: tuple[str, ...] = ()
     started: str
     finished: str | None = None

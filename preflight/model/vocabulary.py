@@ -105,6 +105,7 @@ class ProbeName(StrEnum):
     ENDPOINT = "endpoint"
     PEERS = "peers"
     CLUSTER_DNS = "cluster_dns"
+    PULL = "pull"  # by the kubelet of a node, watched from outside: no agent runs it
 
 
 def vantage_kind(vantage: str) -> VantageKind:

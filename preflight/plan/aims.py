@@ -151,13 +151,17 @@ def _given(values: dict[str, Value]) -> dict[str, str]:
 
 def _secrets(requirement: Requirement, env: Environment, target: Target) -> tuple[str, ...]:
     """Credentials that are given. Those of the registry go to that registry and to no other (a bootstrap cache)."""
-    own = env.registry.name is not None and target.host == login_server(env.registry.name, env.cloud.acr).lower()
+    own = env.registry.name is not None and target.host == _registry_host(env.registry.name, env.cloud.acr)
     return tuple(
         name
         for name in requirement.secrets
         if name == SERVICE_ACCOUNT
         or (getattr(env.credentials, name) is not None and (own or name not in _REGISTRY_SECRETS))
     )
+
+
+def _registry_host(name: str, suffix: str) -> str:
+    return login_server(name, suffix).partition(":")[0].lower()
 
 
 def _precondition(requirement: Requirement, env: Environment) -> str | None:

@@ -10,10 +10,12 @@ from preflight.model.catalogue import Catalogue, Requirement
 from preflight.model.cluster import ClusterFacts
 from preflight.model.environment import Environment
 from preflight.model.plan import Check, LeftOut, Plan
-from preflight.model.vocabulary import VantageKind, vantage_kind
+from preflight.model.vocabulary import ProbeName, VantageKind, vantage_kind
 from preflight.plan.aims import Aim, Omission, aims
 from preflight.plan.choice import Selection, Where, where
 from preflight.plan.tasks import tasks
+
+_NO_KUBELET = "only in a run with a cluster (--kubeconfig): a kubelet has to pull"
 
 
 def build(
@@ -28,6 +30,7 @@ def build(
     stand_in: Sequence[VantageKind] = (),
     cluster: ClusterFacts | None = None,
     peers: Mapping[str, tuple[str, ...]] = {},
+    kubelets: bool = False,
 ) -> Plan:
     """What is checked at the vantages that run, and what is not, and why.
 
@@ -43,6 +46,7 @@ def build(
         stand_in: kinds for which the workstation decides.
         cluster: what the cluster said of itself, when one was named.
         peers: names of pods that answer others -> the vantages that ask them.
+        kubelets: a cluster is named, whose kubelets can be made to pull.
 
     Raises:
         UsageFailure: a glob matches nothing, nothing runs, or the workstation stands in without running.
@@ -54,7 +58,7 @@ def build(
     outcomes = [outcome for requirement in catalogue.requirements for outcome in aims(requirement, env, found)]
     known = [outcome.id for outcome in outcomes] + [requirement.id for requirement in catalogue.requirements]
     selection.check(known)
-    kept, omitted = _kept(outcomes, selection, places)
+    kept, omitted = _kept(outcomes, selection, places, kubelets=kubelets)
     merged, keys = tasks(kept)
     checks, runs = _checks(kept, keys, places)
     return Plan(
@@ -74,7 +78,7 @@ def _peer(host: str, sources: tuple[str, ...]) -> Item:
 
 
 def _kept(
-    outcomes: Sequence[Aim | Omission], selection: Selection, places: Where
+    outcomes: Sequence[Aim | Omission], selection: Selection, places: Where, *, kubelets: bool
 ) -> tuple[list[Aim], tuple[LeftOut, ...]]:
     """The aims that are checked somewhere, and everything that is left out, in catalogue order."""
     kept: list[Aim] = []
@@ -90,12 +94,20 @@ def _kept(
             leave(_left_out(outcome, refusal))
         elif isinstance(outcome, Omission):
             leave(_left_out(outcome, outcome.reason, target=outcome.target))
+        elif outcome.probe is ProbeName.PULL and not (kubelets and _pulls(outcome, places)):
+            leave(_left_out(outcome, _NO_KUBELET))
         else:
             kept.append(outcome)
             alone = outcome.target.hostport if targets[outcome.id] == 1 else ""
             for vantage, cause, reason in places.gaps(outcome.decides, everywhere=outcome.everywhere):
                 leave(_left_out(outcome, reason, vantage=vantage, cause=cause, target=alone))
     return kept, tuple(omitted.values())
+
+
+def _pulls(aim: Aim, places: Where) -> bool:
+    """Whether a kubelet is part of the run, or would have been: nobody stands in for one."""
+    here = {vantage_kind(vantage) for vantage in places.vantages}
+    return bool(here & set(aim.decides)) or not set(aim.decides) & set(places.stand_in)
 
 
 def _left_out(
@@ -125,6 +137,8 @@ def _checks(kept: Sequence[Aim], keys: Sequence[str], places: Where) -> tuple[tu
         for vantage, decides in places.runs(aim.decides, _informs(aim.requirement, places)):
             if aim.sources is not None and vantage not in aim.sources:
                 continue
+            if aim.probe is ProbeName.PULL and vantage_kind(vantage) is VantageKind.WORKSTATION:
+                continue  # which stands in for connections, and has no kubelet
             runs[vantage].add(key)
             check = _check(aim, key, vantage, several=targets[aim.id] > 1, decides=decides)
             found.append((order[aim.id], ranks[vantage], number, check))

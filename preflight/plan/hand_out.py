@@ -11,7 +11,7 @@ def vantage_plan(
 ) -> VantagePlan:
     """The part of one vantage; `mapping` replaces the environment's, for vantages that each have their own."""
     kind = vantage_kind(vantage)
-    keys = set(plan.runs[vantage])
+    keys = set(plan.runs.get(vantage, ()))
     detour = env.mapping if mapping is None else mapping
     return VantagePlan(
         run_id=run_id,
@@ -51,8 +51,9 @@ def _proxy(env: Environment, kind: VantageKind, detour: Mapping) -> Proxy:
     """The file's proxy where it names this vantage.
 
     A mapped vantage ignores the machine's own proxy variables: they belong to the network that the mapping replaces.
+    So does a node: what a webhook writes into a pod of the host's network is not what its runtime goes by.
     """
-    own = not (detour.nameservers or detour.connect_to)
+    own = kind is not VantageKind.NODE and not (detour.nameservers or detour.connect_to)
     if kind not in env.proxy.vantages:
         return Proxy(from_environment=own)
     settings = env.proxy

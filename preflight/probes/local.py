@@ -12,7 +12,7 @@ import msgspec
 from preflight import __version__
 from preflight.model.observation import ResolverFacts, VantageFacts
 from preflight.model.plan import VantagePlan
-from preflight.model.vocabulary import NODE_VARIABLE
+from preflight.model.vocabulary import NODE_VARIABLE, VantageKind, vantage_kind
 from preflight.probes import proxy, resolv_conf, trust
 from preflight.probes.clock import utc_now
 from preflight.probes.redact import without_credentials
@@ -122,6 +122,13 @@ def _proxies(environ: Mapping[str, str], semantics: str) -> dict[str, str]:
 
 
 def _proxy_notices(environ: Mapping[str, str], proxies: Mapping[str, str], plan: VantagePlan) -> Iterator[str]:
+    named = [name for name in proxies if name != "no_proxy"]
+    mapped = plan.mapping.nameservers or plan.mapping.connect_to
+    if named and vantage_kind(plan.vantage) is VantageKind.NODE and not (plan.proxy.https or plan.proxy.http or mapped):
+        yield (
+            f"{named[0]} is {proxies[named[0]][:200]} in this pod: a webhook's, not containerd's, so it is not used;"
+            " if nodes go through a proxy, say so in [proxy]"
+        )
     if not plan.proxy.from_environment:
         return
     for name in _VARIABLES:

@@ -4,6 +4,7 @@ Every context here verifies. `VERIFY_X509_STRICT` (on from Python 3.13) and `PAR
 Python version never changes a verdict.
 """
 
+import contextlib
 import functools
 import os
 import re
@@ -93,6 +94,22 @@ def _load(context: ssl.SSLContext, pem: str, label: str) -> None:
 
 def _certificates(pem: str) -> frozenset[bytes]:
     return frozenset(ssl.PEM_cert_to_DER_cert(block) for block in _PEM.findall(pem))
+
+
+def certificates_of(pem: str) -> frozenset[bytes]:
+    """The certificates of a bundle as DER; a block that is none is left out."""
+    found = set()
+    for block in _PEM.findall(pem):
+        with contextlib.suppress(ValueError):
+            found.add(ssl.PEM_cert_to_DER_cert(block))
+    return frozenset(found)
+
+
+def own() -> frozenset[bytes]:
+    """The authorities of this place's store, as DER; empty where OpenSSL reads a folder as it goes."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _load_system(context)
+    return frozenset(context.get_ca_certs(binary_form=True))
 
 
 def _load_system(context: ssl.SSLContext) -> None:

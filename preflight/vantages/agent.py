@@ -4,6 +4,7 @@ Secrets come in environment variables `PREFLIGHT_SECRET_<NAME>`, never in the pl
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -49,7 +50,11 @@ def secrets_to(secrets: Secrets) -> dict[str, str]:
 
 
 async def speak(
-    plan: VantagePlan, secrets: Secrets, write: Callable[[bytes], None], leave: Callable[[bytes], None] | None = None
+    plan: VantagePlan,
+    secrets: Secrets,
+    write: Callable[[bytes], None],
+    leave: Callable[[bytes], None] | None = None,
+    node_trust: Path | None = None,
 ) -> None:
     """Run the plan and write one line per message; `write` flushes. `leave` takes the summary for a second channel."""
     seq = 0
@@ -65,7 +70,7 @@ async def speak(
         write(protocol.encode(plan.run_id, seq, message))
         seq += 1
 
-    facts = await runner.run(plan, secrets, emit)
+    facts = await runner.run(plan, secrets, emit, node_trust=node_trust)
     write(protocol.encode(plan.run_id, seq, protocol.End(observations=len(observations), facts=facts)))
     if leave is not None:
         leave(summary.pack(plan, facts, observations))

@@ -7,6 +7,7 @@ words, classified by `preflight.kube`.
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -17,19 +18,21 @@ from preflight.kube.objects import Probe
 from preflight.kube.operation import Operation
 from preflight.kube.pools import Place
 from preflight.model.observation import VantageFacts
-from preflight.model.plan import VantagePlan
+from preflight.model.plan import Task, VantagePlan
 from preflight.model.secret import SERVICE_ACCOUNT, Secrets
-from preflight.model.vocabulary import VantageKind
+from preflight.model.vocabulary import ProbeName, VantageKind
 from preflight.vantages import skew, summary
 from preflight.vantages.agent import secrets_to
 from preflight.vantages.base import Emit
 from preflight.vantages.listener import Listener
 from preflight.vantages.peers import Peers
+from preflight.vantages.pulling import Pulling
 from preflight.vantages.starting import LOST, Failed, Patience, Start
 
 Json = dict[str, Any]
 CHANNEL: Final = "kube.log-channel-broken"
 # What another image may cure.
+_REFUSED: Final = "pod.admission-denied"
 _IMAGE: Final = ("pull.", "pod.wrong-architecture", "pod.agent-failed", skew.CAUSE)
 
 
@@ -44,26 +47,68 @@ class ClusterVantage:
         patience: Patience,
         *,
         peers: Peers | None = None,
+        pulling: Pulling | None = None,
+        node_trust: bool = False,
     ) -> None:
         self._running, self._place, self._images, self._patience = running, place, images, patience
-        self._peers = peers
+        self._peers, self._pulling = peers, pulling
+        self._node_trust = node_trust and place.kind is VantageKind.NODE
 
     async def __call__(self, plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:
-        """Run the plan there; returns what is true of the place, or why nothing or not all was seen."""
+        """Run the plan there, the agent's part and the kubelet's; returns what is true of the place, or why not all."""
+        mine = tuple(task for task in plan.tasks if task.probe is ProbeName.PULL)
+        agents = msgspec.structs.replace(plan, tasks=tuple(task for task in plan.tasks if task not in mine))
+        where: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        async with asyncio.TaskGroup() as group:
+            speaking = group.create_task(self._speak(agents, secrets, emit, where))
+            if self._pulling is not None:
+                for task in mine:
+                    group.create_task(self._pull(self._pulling, task, secrets, emit, where))
+        return speaking.result()
+
+    async def _pull(
+        self, pulling: Pulling, task: Task, secrets: Secrets, emit: Emit, where: "asyncio.Future[str]"
+    ) -> None:
+        """Beside the probe, on its node: both then meet the same network."""
+        emit(await pulling.observe(self._running, task, self._place, await asyncio.shield(where), secrets))
+
+    async def _speak(
+        self, plan: VantagePlan, secrets: Secrets, emit: Emit, where: "asyncio.Future[str]"
+    ) -> VantageFacts:
+        """The agent's part; `where` is set to its node as soon as that is known, to "" when it never will be."""
+
+        def placed(node: str) -> None:
+            if not where.done():
+                where.set_result(node)
+
+        try:
+            return await self._agent(plan, secrets, emit, placed)
+        finally:
+            placed("")
+
+    async def _agent(
+        self, plan: VantagePlan, secrets: Secrets, emit: Emit, placed: Callable[[str], None]
+    ) -> VantageFacts:
         listener = Listener(plan, emit)
         notices: list[str] = []
         facts = listener.facts("no image was given", "vantage.not-run")
-        for attempt, image in enumerate(self._images, start=1):
-            one = _Attempt(self._running, self._place, plan, listener, self._patience, peers=self._peers)
+        images, attempt, mounts = list(self._images), 0, self._node_trust
+        while images:
+            image, attempt = images[0], attempt + 1
+            one = _Attempt(self._running, self._place, plan, listener, self._patience, peers=self._peers, placed=placed)
             try:
-                facts = await one.run(image, secrets, attempt)
+                facts = await one.run(image, secrets, attempt, node_trust=mounts)
             except Failed as failed:
                 facts = listener.facts(failed.text, failed.cause)
             except ClusterFailure as failure:
                 facts = listener.facts(failure.text, failure.cause)
-            if not (facts.error_cause or "").startswith(_IMAGE) or attempt == len(self._images):
+            if mounts and facts.error_cause == _REFUSED:
+                mounts = False  # nothing is judged by it: the probe goes without
+                notices.append(f"--node-trust: the node's certificates may not be mounted: {facts.error}")
+            elif (facts.error_cause or "").startswith(_IMAGE) and len(images) > 1:
+                notices.append(f"image {images.pop(0)} could not be used ({facts.error_cause}): {facts.error}")
+            else:
                 break
-            notices.append(f"image {image} could not be used ({facts.error_cause}): {facts.error}")
             with contextlib.suppress(ClusterFailure):
                 await self._running.stop(one.job)
         return msgspec.structs.replace(facts, notices=(*facts.notices, *notices), place=self._where(one, image))
@@ -85,21 +130,21 @@ class _Attempt:
         patience: Patience,
         *,
         peers: Peers | None,
+        placed: Callable[[str], None],
     ) -> None:
         self._running, self._place, self._plan = running, place, plan
         self._listener, self._patience, self._peers = listener, patience, peers
+        self._placed = placed
         self._board = running.board
         self._pod_ended = asyncio.Event()
         self._log_error = ""
         self.job, self.node = "", ""
 
-    async def run(self, image: str, secrets: Secrets, attempt: int) -> VantageFacts:
+    async def run(self, image: str, secrets: Secrets, attempt: int, *, node_trust: bool = False) -> VantageFacts:
         """Raises `Failed` or `ClusterFailure`."""
-        start = Start(
-            self._running,
-            await self._running.start(await self._probe(image, secrets, attempt)),
-            self._patience,
-        )
+        probe = msgspec.structs.replace(await self._probe(image, secrets, attempt), node_trust=node_trust)
+        created = await self._running.start(probe)
+        start = Start(self._running, created, self._patience, placed=self._placed)
         self.job = start.job
         try:
             pod = await start.pod()

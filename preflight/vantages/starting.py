@@ -1,11 +1,13 @@
 """A Job from its creation to its running container: what it waits for, and why waiting is in vain. Judges nothing."""
 
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-from preflight.kube import pods, pulls
+from preflight.judge import pulls
+from preflight.kube import pods
 from preflight.kube.operation import Operation
 
 Json = dict[str, Any]
@@ -34,8 +36,16 @@ class Failed(Exception):  # noqa: N818 - how one attempt ended
 class Start:
     """The start of one Job's pod; `node` is known as soon as anything is."""
 
-    def __init__(self, running: Operation, created: Json, patience: Patience) -> None:
+    def __init__(
+        self,
+        running: Operation,
+        created: Json,
+        patience: Patience,
+        *,
+        placed: Callable[[str], None] = lambda _node: None,
+    ) -> None:
         self._running, self._board, self._patience = running, running.board, patience
+        self._placed = placed  # told, maybe often, as soon as the scheduler has chosen a node
         self.job, self._uid = created["metadata"]["name"], created["metadata"]["uid"]
         self.node = ""
 
@@ -48,6 +58,8 @@ class Start:
             if self._board.deleted(self.job):
                 raise Failed("pod.gone", "the probe's pod was deleted before it started")
             state = pods.read(pod) if pod is not None else None
+            if node := pods.scheduled_on(pod):
+                self._placed(node)
             if pod is not None and isinstance(state, pods.Running | pods.Ended):
                 self.node = state.node
                 return pod

@@ -28,6 +28,7 @@ _LEFT_OUT: Final = frozenset(
 _HEADERS: Final = frozenset(
     ("content-type", "location", "server", "via", "www-authenticate", "x-ms-error-code", "audit-id")
 )
+_NOT_OF_PLACE: Final = ("trust", "node_trust", "node_roots", "notices", "tool_version")
 _MOST_BODY: Final = 160
 
 # Never change these: an agent of one version compresses against them, and a command line of another reads it. Most
@@ -104,7 +105,7 @@ def unpack(plan: VantagePlan, text: str) -> Summary | None:
 def _encoded(
     plan: VantagePlan, facts: VantageFacts, observations: Sequence[Observation], kept: list[dict[str, Any]]
 ) -> bytes:
-    place = {key: value for key, value in _reduced(facts).items() if key not in ("trust", "notices", "tool_version")}
+    place = {key: value for key, value in _reduced(facts).items() if key not in _NOT_OF_PLACE}
     packed = _Packed(
         run_id=plan.run_id, version=__version__, facts=place, observed=len(observations), observations=kept
     )

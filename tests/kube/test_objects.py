@@ -6,7 +6,7 @@ import re
 import msgspec
 import pytest
 
-from preflight.kube import manifests, objects, pools, rights, text
+from preflight.kube import manifests, objects, pools, pull_jobs, rights, text
 from preflight.kube.objects import Answerer, Probe, Terms
 from preflight.kube.pools import Expression, Place
 from preflight.model.vocabulary import VantageKind
@@ -38,6 +38,11 @@ def a_job(vantage: str = "node/user1", **more) -> dict:
     return objects.job(TERMS, probe, owner=OWNER)
 
 
+def a_pull(**more) -> dict:
+    made = {"node": "aks-user1-0", "image": "r/ml:1", "key": "pull:r:443", "secrets": ("acr",), **more}
+    return pull_jobs.job(TERMS, pull_jobs.Pull(place=a_place(), **made), owner=OWNER)
+
+
 EVERYTHING = [
     objects.namespace(TERMS, (VantageKind.NODE,)),
     objects.anchor(TERMS),
@@ -46,6 +51,8 @@ EVERYTHING = [
     a_job("node/user1"),
     a_job("pod/user1"),
     objects.answerer_job(TERMS, Answerer(place=a_place("pod/user1"), image="r/p:1", ports=(5001,)), owner=OWNER),
+    pull_jobs.secret(TERMS, "p", "e30=", owner=OWNER),
+    a_pull(),
 ]
 
 
@@ -280,3 +287,34 @@ def test_a_token_is_projected_for_ten_minutes_and_only_where_it_is_asked_for():
     mount = next(one for one in container["volumeMounts"] if one["name"] == "token")
     assert mount["readOnly"]
     assert container["args"][-2:] == ["--service-account-token", f"{mount['mountPath']}/token"]
+
+
+def test_a_pod_that_pulls_asks_the_registry_on_one_node_and_starts_nothing():
+    pod = a_pull()["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    assert (container["image"], container["imagePullPolicy"]) == ("r/ml:1", "Always")
+    assert container["command"] == [pull_jobs.NO_PROGRAM]
+    assert pod["imagePullSecrets"] == [{"name": "acr"}]
+    terms = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert terms == [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["aks-user1-0"]}]}]
+    assert "hostNetwork" not in pod
+    assert "volumes" not in pod
+
+
+def test_pulls_have_names_of_their_own_and_are_no_vantage_to_collect():
+    names = {a_pull(key=key)["metadata"]["name"] for key in ("pull:r:443", "pull:mcr:443")} | {
+        a_job()["metadata"]["name"]
+    }
+    assert len(names) == 3
+    assert all(len(name) <= 52 for name in names)
+    assert objects.VANTAGE not in a_pull()["spec"]["template"]["metadata"]["annotations"]
+
+
+def test_the_node_s_certificates_are_mounted_only_when_asked_for_and_read_only():
+    plain, asked = (a_job(node_trust=wanted)["spec"]["template"]["spec"] for wanted in (False, True))
+    assert not any("hostPath" in volume for volume in plain["volumes"])
+    volume = next(one for one in asked["volumes"] if "hostPath" in one)
+    assert volume["hostPath"]["path"] == "/etc/ssl/certs"
+    mount = next(one for one in asked["containers"][0]["volumeMounts"] if one["name"] == volume["name"])
+    assert mount["readOnly"] is True
+    assert asked["containers"][0]["args"][-2:] == ["--node-trust", mount["mountPath"]]

@@ -118,3 +118,49 @@ def test_a_service_account_that_is_not_there_yet_is_no_refusal():
 
 def test_states_are_values():
     assert msgspec.structs.asdict(Running(node="a")) == {"node": "a"}
+
+
+@pytest.mark.parametrize(
+    ("state", "there"),
+    [
+        (container(waiting={"reason": "ContainerCreating"}), False),
+        (container(waiting={"reason": "ErrImagePull", "message": "x"}), False),
+        (container(waiting={"reason": "ImagePullBackOff"}), False),
+        (container(waiting={"reason": "CreateContainerConfigError"}), True),
+        (container(waiting={"reason": "RunContainerError"}), True),
+        (ended(exitCode=128, reason="StartError", message="no such file"), True),
+        (container(running={}), True),
+        ({"phase": "Failed", "reason": "Evicted"}, False),
+        ({}, False),
+    ],
+)
+def test_a_container_that_came_to_its_start_had_its_image(state: dict, there: bool):
+    assert pods.pulled(pod(state)) is there
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ('Successfully pulled image "r/a:1" in 1.915495086s', 1.915495086),
+        ('Successfully pulled image "r/a:1" in 812.5ms (812.6ms including waiting)', 0.8125),
+        ('Successfully pulled image "r/a:1" in 1m2.5s (1m3s including waiting). Image size: 123 bytes.', 62.5),
+        ('Container image "r/a:1" already present on machine', None),
+    ],
+)
+def test_how_long_a_pull_took_is_the_kubelet_s_word(said: str, seconds: float | None):
+    events = [{"reason": "Pulled", "message": said}]
+    assert pods.pull_took(events) == (pytest.approx(seconds) if seconds is not None else None)
+
+
+def test_a_secret_that_is_missing_is_told_by_newer_kubelets():
+    said = "Unable to retrieve some image pull secrets (acr); attempting to pull the image may not succeed."
+    assert pods.secrets_missing([{"reason": "FailedToRetrieveImagePullSecret", "message": said}]) == said
+    assert pods.secrets_missing([]) == ""
+
+
+def test_a_long_message_keeps_its_end_and_no_signature():
+    said = f'Failed to pull {"x" * 900}: Get "https://a.blob.test/layer?sig=s3cret&se=1": EOF'
+    state = pods.read(pod(container(waiting={"reason": "ErrImagePull", "message": said})))
+    assert isinstance(state, PullFails)
+    assert state.text.endswith('Get "https://a.blob.test/layer?…": EOF')
+    assert len(state.text) <= 600

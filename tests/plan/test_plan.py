@@ -32,6 +32,7 @@ account = "stmlprod"
 [endpoint]
 domain = "scores"
 """
+DIGEST = f"sha256:{'0' * 64}"
 DEPENDENCY = '[[dependency]]\nname = "a"\nurl = "https://a.test/x"\n'
 
 
@@ -464,7 +465,7 @@ def test_the_proxy_applies_where_the_file_says(env):
     parts = {vantage: plan.vantage_plan(built, loaded, vantage, run_id="r").proxy for vantage in ALL}
     assert parts["workstation"].https is None
     assert parts["node/demo"].https == parts["pod/demo"].https == "http://proxy.contoso.com:3128"
-    assert all(proxy.from_environment for proxy in parts.values())
+    assert {name for name, proxy in parts.items() if proxy.from_environment} == {"workstation", "pod/demo"}
 
 
 def test_a_mapped_vantage_ignores_the_machines_own_proxies(env):
@@ -479,6 +480,48 @@ def test_a_stand_in_reads_no_proxy_as_those_it_stands_for(env):
     loaded = env(PUBLIC)
     built = build(loaded, ("workstation",), stand_in=(NODE, POD))
     assert plan.vantage_plan(built, loaded, "workstation", run_id="r").no_proxy_as == "go"
+
+
+def test_kubelets_pull_only_in_a_run_with_a_cluster_and_nobody_stands_in_for_them(env):
+    loaded = env(PUBLIC, registry__repository="ml/model")
+    for pulled in ("mcr.pull", "acr.pull", "acr.pull-layers"):
+        alone = build(loaded)
+        assert checks_of(alone, pulled) == {}
+        assert "--kubeconfig" in left_out(alone, pulled)[0].reason
+        inside = build(loaded, kubelets=True)
+        assert set(checks_of(inside, pulled)) == {"node/demo"}
+        instead = build(loaded, ("workstation",), stand_in=(NODE,), kubelets=True)
+        assert checks_of(instead, pulled) == {}
+        assert "--kubeconfig" in left_out(instead, pulled)[0].reason
+        gone = build(loaded, ("workstation",), unavailable={"node": ("kube.unreachable", "no way")}, kubelets=True)
+        assert [one.cause for one in left_out(gone, pulled)] == ["kube.unreachable"]
+
+
+@pytest.mark.parametrize(
+    ("given", "image"),
+    [
+        ({"registry__repository": "ml/model"}, "acrprod.azurecr.io/ml/model:latest"),
+        ({"registry__repository": "ml/model", "registry__reference": DIGEST}, f"acrprod.azurecr.io/ml/model@{DIGEST}"),
+        ({"registry__repository": "ml/model", "registry__pull_image": "ml/small:1"}, "acrprod.azurecr.io/ml/small:1"),
+    ],
+)  # fmt: skip
+def test_what_nodes_pull_is_the_image_of_the_registry_or_the_one_named_for_it(env, given, image):
+    built = build(env(PUBLIC, **given), kubelets=True)
+    task = next(one for one in built.tasks if one.key == "pull:acrprod.azurecr.io:443")
+    assert task.params["image"] == image
+    assert {check.requirement for check in built.checks if check.task == task.key} == {"acr.pull", "acr.pull-layers"}
+
+
+def test_without_an_image_nothing_is_pulled_from_the_registry(env):
+    built = build(env(PUBLIC), kubelets=True)
+    assert left_out(built, "acr.pull")[0].reason == "registry.repository or registry.pull_image is not given"
+
+
+def test_what_nodes_pull_from_mcr_can_be_chosen(env):
+    built = build(env(PUBLIC, environment__mcr_image="oss/kubernetes/pause:3.6"), kubelets=True)
+    assert [task.params["image"] for task in built.tasks if task.key.startswith("pull:mcr")] == [
+        "mcr.microsoft.com/oss/kubernetes/pause:3.6"
+    ]
 
 
 @settings(deadline=None, max_examples=20)

@@ -98,6 +98,19 @@ def test_the_environment_that_is_left_out_gives_no_notice(tmp_path):
     assert not any("differ" in notice for notice in seen.notices)
 
 
+def test_a_node_s_proxy_variables_are_a_webhook_s_and_said_to_be_unused(tmp_path):
+    environ, closed = {"HTTPS_PROXY": "http://corp:8080"}, Proxy(from_environment=False)
+    at_node = plan(vantage="node/user1", proxy=closed)
+    seen = local.look(at_node, environ=environ, resolv_conf_file=tmp_path / "none")
+    assert any("not containerd's" in notice for notice in seen.notices)
+    for silent in (
+        plan(vantage="pod/user1", proxy=closed),
+        plan(vantage="node/user1", proxy=Proxy(https="http://p:1")),
+    ):
+        said = local.look(silent, environ=environ, resolv_conf_file=tmp_path / "none").notices
+        assert not any("containerd" in notice for notice in said)
+
+
 def test_bundles_that_override_the_system_store_are_noticed(tmp_path):
     seen = local.look(plan(), environ={"REQUESTS_CA_BUNDLE": "/x.pem"}, resolv_conf_file=tmp_path / "none")
     assert any("REQUESTS_CA_BUNDLE" in notice for notice in seen.notices)

@@ -7,6 +7,7 @@ import pytest
 
 from preflight.judge.services import ANSWER
 from preflight.model.vocabulary import ProbeName, Status
+from preflight.probes.services import PROBES
 
 P = ProbeName
 STATUS = {
@@ -316,7 +317,7 @@ async def test_a_tcp_dependency_is_connected_to_and_nothing_more(service, probe)
     assert service.asked == []
 
 
-@pytest.mark.parametrize("name", [name for name in P if name not in (P.TCP, P.HTTP, P.CLUSTER_DNS)])
+@pytest.mark.parametrize("name", [name for name in PROBES if name not in (P.TCP, P.HTTP, P.CLUSTER_DNS)])
 async def test_a_service_that_does_not_answer_is_asked_for_nothing_more(service, probe, name):
     await service.__aexit__()
     secrets = {"api_server_token": "secret-a", "storage_token": "secret-b", "entra_client_secret": "secret-c"}

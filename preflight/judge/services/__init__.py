@@ -4,7 +4,18 @@ from collections.abc import Callable
 
 from preflight.judge import cluster_dns
 from preflight.judge.outcome import Outcome
-from preflight.judge.services import endpoint, entra, kube_api, kusto, peers, plain, registry, storage, workspace
+from preflight.judge.services import (
+    endpoint,
+    entra,
+    kube_api,
+    kusto,
+    peers,
+    plain,
+    pull,
+    registry,
+    storage,
+    workspace,
+)
 from preflight.model.observation import Hop, Observation
 from preflight.model.plan import Check
 from preflight.model.vocabulary import ProbeName
@@ -22,6 +33,7 @@ ANSWER: dict[ProbeName, Callable[[Check, Hop, Observation], Outcome]] = {
     ProbeName.ENDPOINT: endpoint.answer,
     ProbeName.PEERS: plain.answer,
     ProbeName.CLUSTER_DNS: plain.answer,
+    ProbeName.PULL: pull.answer,
 }
 """Judges a complete HTTP answer of any hop of that probe."""
 
@@ -38,5 +50,6 @@ MISSING: dict[ProbeName, Callable[[Check, str, Observation], Outcome]] = {
     ProbeName.ENDPOINT: endpoint.missing,
     ProbeName.PEERS: peers.missing,
     ProbeName.CLUSTER_DNS: cluster_dns.missing,
+    ProbeName.PULL: pull.missing,
 }
 """Says what it means that a role was never reached although everything before it was fine."""

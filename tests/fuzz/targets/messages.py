@@ -12,8 +12,8 @@ from fuzz.target import Depth, Target
 from preflight import journal
 from preflight.cli import saved
 from preflight.failures import UsageFailure
-from preflight.judge import evidence_of
-from preflight.kube import pods, pulls
+from preflight.judge import evidence_of, pulls
+from preflight.kube import pods
 from preflight.model.causes import CAUSES
 from preflight.model.observation import VantageFacts
 from preflight.model.plan import VantagePlan
@@ -177,7 +177,7 @@ TARGETS = (
     Target(
         name="pod-status",
         parses="pods and events of the API server",
-        enters="kube.pods.read, pull_error, refused, kube.pulls.classify",
+        enters="kube.pods.read, pull_error, refused, judge.pulls.classify",
         run=_pod,
         mutator="json",
         words=("ErrImagePull", "i/o timeout", "x509: ", "lookup ", "OOMKilled", "FailedCreate", "exceeded quota:"),
