@@ -25,6 +25,9 @@ def contradicts(view: View) -> tuple[str, ...]:
         lines.append("Pods get through where their nodes do not: rules for single addresses, or a proxy, differ.")
     if pattern(view) in _PODS and view.behind and not view.cause.startswith("dns."):
         lines.append("Pods leave behind their node's address here, so a rule on a subnet would stop the nodes too.")
+    if view.alone and view.cause in _BY_POLICY:
+        policies = ", ".join(view.alone[:4])
+        lines.append(f"{policies} may hold back the probe here, and none of the real pods: --pod-as tells them apart.")
     return (*lines, *compared.hidden_by_proxy(view.failing, view.proxied))
 
 
@@ -33,13 +36,16 @@ def candidates(view: View) -> tuple[Candidate, ...]:
     if view.cause in _ALIKE:
         return candidates(msgspec.structs.replace(view, cause=_ALIKE[view.cause]))
     found = _candidates(view)
-    if view.suspects == ():
+    by_policy = view.cause in _BY_POLICY or any(one in _UNNAMED for one in found)
+    if view.suspects == () or not by_policy:
         return found
     # The objects were read: either some policy is named, or it is known that there is none.
     others = tuple(one for one in found if one not in _UNNAMED)
     return (*(suspects.named_policy(title) for title in view.suspects or ()), *others)
 
 
+# What pods see when a network policy drops or rejects what they send.
+_BY_POLICY = (*SILENT, "dns.timeout", "tcp.refused", "tcp.reset", "route.prohibited", "route.unreachable")
 _UNNAMED = (suspects.POLICY, suspects.DNS_POLICY, suspects.PEER_POLICY)
 
 

@@ -41,6 +41,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     seen_as: dict[str, str] = {}  # failing pods that leave behind their node's address -> that address
     places: tuple[Place, ...] = ()  # where on the way a pod's lookup fails, when that was seen
     policies: tuple[str, ...] = ()  # that a reservation is about
+    alone: tuple[str, ...] = ()  # policies that select the probe and none of the real pods
     suspects: tuple[str, ...] | None = ()  # policies that may deny it; None: it is known that none does
     shares: dict[str, str] = {}  # "node/user1" -> "1 of 3 nodes" that fail, where the pool has more than one
     ranges: dict[str, str] = {}  # failing pods that keep their address -> the range that it is from

@@ -169,6 +169,15 @@ def suspects(evidence: Evidence, vantages: tuple[str, ...], tasks: tuple[str, ..
     return tuple(policy.title for policy in mine) if doubted else ()
 
 
+def alone(evidence: Evidence, vantages: tuple[str, ...]) -> tuple[str, ...]:
+    """The policies that hold back the probe and none of the real pods: what they block says nothing about those."""
+    facts = facts_of(evidence)
+    if facts is None or facts.probe is None or not any(vantage_kind(one) is VantageKind.POD for one in vantages):
+        return ()
+    mine = holding(facts, facts.probe)
+    return tuple(one.title for one in mine if not any(selects(one, stand, facts) for stand in facts.real))
+
+
 def destinations(observation: Observation) -> tuple[Destination, ...]:
     """Everything that a check sent packets to, each once."""
     # How a pod looks from another node is asked for information: no real pod goes there.

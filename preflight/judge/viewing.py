@@ -35,6 +35,7 @@ def view(
         proxied=_proxied(group, working, _observed(evidence, others, working)),
         places=tuple(places[name] for name in failing if name in places) if group.of_cluster_dns else (),
         policies=policies.titles(evidence, (case.verdict for case in group.cases)),
+        alone=policies.alone(evidence, failing),
         suspects=policies.suspects(evidence, failing, tuple(case.verdict.task or "" for case in group.cases)),
         model=stand.model,
         behind=stand.behind,

@@ -12,6 +12,7 @@ from builders.facts import (
     dns,
     evidence,
     hop,
+    http,
     observation,
     plan,
     proxied,
@@ -24,6 +25,7 @@ from preflight.judge import evidence_of, judge, policies
 from preflight.kube import policies as parse
 from preflight.model.cluster import ClusterFacts
 from preflight.model.journal import Begin
+from preflight.model.plan import Expect
 from preflight.model.policies import PolicyFacts, Role, Stand
 from preflight.model.run import Run
 from preflight.model.vocabulary import Confidence, Phase, ProbeName, Status
@@ -124,6 +126,26 @@ def test_failures_stay_failures_and_name_the_policy_that_selects_the_probe():
     assert finding.candidates[0].what == "NetworkPolicy default/lock"
     allowing = run_of(facts(lock([*ALLOWED, *NAMES]), probe=BESIDE), SILENT).findings[0]
     assert not any("NetworkPolicy default/lock" in one.what for one in allowing.candidates)
+
+
+def test_a_policy_is_no_candidate_for_what_a_policy_cannot_do():
+    refused = hop(url="https://login.microsoftonline.com/", http=http(401))
+    one = check(at="pod/user1", expect=Expect(statuses=((200, 200),)))
+    the_plan = change(plan(one), cluster=ClusterFacts(policies=facts(lock(), probe=BESIDE)))
+    (finding,) = judge(evidence(the_plan, observation(refused, at="pod/user1"))).findings
+    assert finding.cause == "http.unexpected-status"
+    assert not any("NetworkPolicy" in candidate.what for candidate in finding.candidates)
+
+
+def test_a_policy_that_holds_back_the_probe_alone_speaks_against_a_failure():
+    given = Stand(namespace="given", labels=OUTSIDE.labels)
+    (finding,) = run_of(facts(lock(namespace="given"), probe=given), SILENT).findings
+    assert finding.candidates[0].what == "NetworkPolicy given/lock"
+    assert any(
+        "given/lock may hold back the probe here, and none of the real pods" in line for line in finding.contradicts
+    )
+    (finding,) = run_of(facts(lock(), probe=BESIDE), SILENT).findings
+    assert not any("real pods" in line for line in finding.contradicts)
 
 
 def test_where_no_policy_selects_the_probe_none_is_suspected():
