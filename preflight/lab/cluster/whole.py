@@ -22,6 +22,7 @@ import msgspec
 from preflight.lab.cluster.api import ApiServer
 from preflight.lab.cluster.container import Mint, plain_environment
 from preflight.lab.cluster.controllers import Controllers
+from preflight.lab.cluster.exec import exec_into
 from preflight.lab.cluster.kubelet import Kubelet
 from preflight.lab.cluster.scenery import API_ADDRESS, API_NAMES, node
 from preflight.lab.cluster.store import Json, Store
@@ -69,8 +70,10 @@ async def cluster(
     """Serve until the block is left; `folder` holds the kubeconfig, for its owner alone, and what is mounted."""
     store, token = _born(nodes), secrets.token_urlsafe(24)
     users = {token: USER}
-    kubelet = Kubelet(store, folder, plain_environment() if environ is None else environ, _minting(users))
+    variables = plain_environment() if environ is None else environ
+    kubelet = Kubelet(store, folder, variables, _minting(users))
     api = ApiServer(store, users, kubelet.lines)
+    api.upgrades["pods/exec"] = exec_into(store, variables)
     context = pki.api_server(_LOOPBACK, API_ADDRESS, *API_NAMES)
     listener = Listener(_LOOPBACK, 0, lambda opened: api.serve(lambda raw: Tls(raw, context), opened))
     await listener.enter(State.SERVING)
