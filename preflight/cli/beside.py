@@ -3,7 +3,8 @@
 Looks before anything is planned; creates nothing, and judges no policy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,9 @@ from preflight.kube.pools import Placement
 from preflight.kube.standing import Asked, Lent
 from preflight.model.environment import Environment, StandAs
 from preflight.model.policies import PolicyFacts, Role
-from preflight.model.vocabulary import VantageKind
+from preflight.model.vocabulary import VantageKind, vantage_kind
+
+Json = dict[str, Any]
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +66,15 @@ async def stand(
         policies=policies,
         notices=(*policies.notices, *_told(wish, lent)),
     )
+
+
+async def compared(client: Client, env: Environment, probes: Mapping[str, Json]) -> PolicyFacts | None:
+    """The policies that tell pod probes that ran already from the real pods; None when there is no such probe."""
+    pods = [pod for name, pod in probes.items() if vantage_kind(name) is VantageKind.POD]
+    if not pods:
+        return None
+    real, notices = await policy_scout.real_pods(client, standing.wanted(env))
+    return await policy_scout.look(client, real, standing.where(pods[0]), notices)
 
 
 async def _trouble(client: Client, lent: Lent, *, secrets: bool) -> tuple[str, str] | None:

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
-from preflight.cli import cluster_options, load, options, output
+from preflight.cli import beside, cluster_options, load, options, output
 from preflight.cli.journal import Journal
 from preflight.failures import UsageFailure
 from preflight.kube import objects
 from preflight.kube.client import Access, connect
 from preflight.model.catalogue import Catalogue
+from preflight.model.cluster import ClusterFacts
 from preflight.model.environment import Environment
 from preflight.model.run import Evidence
 from preflight.render.formats import Format
@@ -80,9 +82,15 @@ async def _collect(
         found = newest(listed)
         if not found:
             raise UsageFailure(f"--run-id {run_id}: namespace {namespace} holds no probe of this run")
-        plan = load.plan(catalogue, env, _kinds_of(chosen, found), load.Inside(names=tuple(found)))
+        policies = await beside.compared(client, env, found)
+        facts = ClusterFacts(server=client.server[:300], policies=policies) if policies is not None else None
+        inside = load.Inside(names=tuple(found), facts=facts)
+        plan = load.plan(catalogue, env, _kinds_of(chosen, found), inside)
         there = {name: Collected(client, pod) for name, pod in found.items()}
-        return await conducted(plan, env, there, {}, Circumstances(strict=strict, run_id=run_id), kept=kept)
+        how = Circumstances(strict=strict, run_id=run_id)
+        evidence = await conducted(plan, env, there, {}, how, kept=kept)
+        told = policies.notices if policies is not None else ()
+        return msgspec.structs.replace(evidence, notices=(*evidence.notices, *told))
 
 
 def _kinds_of(chosen: options.Selection, found: dict[str, Any]) -> options.Selection:

@@ -146,6 +146,12 @@ def probe(namespace: str, marks: dict[str, str]) -> Stand:
     return Stand(namespace=namespace, labels={**marks, **own, **job}, known_from="this run")
 
 
+def where(pod: Json) -> Stand:
+    """How policies see a probe that is there."""
+    meta = table(pod, "metadata")
+    return Stand(namespace=text(meta.get("namespace")), labels=labels(meta.get("labels")), known_from="its pod")
+
+
 def endangered(services: object, marks: dict[str, str]) -> tuple[str, ...]:
     """Services that would send traffic to a probe with these labels although it is never ready."""
     return tuple(

@@ -7,12 +7,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from preflight.cli.beside import compared
 from preflight.cli.cluster_options import Options
 from preflight.cli.inside import INSIDE, Scouted, look
 from preflight.failures import UsageFailure
+from preflight.judge.policies import Way, differing
+from preflight.kube import objects
+from preflight.kube.client import Access, connect
 from preflight.lab.cluster.whole import Cluster, cluster, node
 from preflight.lab.pki import Pki
 from preflight.model.environment import Cloud, Environment, Pods, StandAs
+from preflight.model.policies import Role
 from preflight.model.vocabulary import VantageKind
 
 CLOUD = Cloud(
@@ -20,6 +25,7 @@ CLOUD = Cloud(
     azureml="", experiments="", kusto="", kusto_ingest="", cloudapp="", source="", reviewed="",
 )  # fmt: skip
 ENV = Environment(source="f", cloud=CLOUD)
+ROUTERS = Way(role=Role.ROUTER)
 FE = {"azuremlappname": "azureml-fe", "pod-template-hash": "5868d64648"}
 
 
@@ -135,6 +141,20 @@ async def test_who_may_not_list_policies_is_told_what_is_not_proven(tmp_path):
     assert found.facts is not None
     assert found.facts.policies is not None
     assert not found.facts.policies.read
+
+
+async def test_probes_that_somebody_else_started_are_compared_where_they_stand(tmp_path):
+    async with played(tmp_path) as made, connect(Access(kubeconfig=str(made.kubeconfig))) as client:
+        elsewhere = {"metadata": {"namespace": "preflight", "labels": objects.labels("r1")}}
+        beside_it = {"metadata": {"namespace": "default", "labels": {**FE, **objects.labels("r1")}}}
+        apart = await compared(client, ENV, {"node/user1": elsewhere, "pod/user1": elsewhere})
+        together = await compared(client, ENV, {"pod/user1": beside_it})
+        none = await compared(client, ENV, {"node/user1": elsewhere})
+    assert apart is not None
+    assert together is not None
+    assert [one.policy.title for one in differing(apart, ROUTERS)] == ["NetworkPolicy default/lock"]
+    assert differing(together, ROUTERS) == ()
+    assert none is None
 
 
 async def test_a_node_vantage_alone_asks_for_no_policy(tmp_path):
