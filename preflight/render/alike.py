@@ -76,7 +76,14 @@ def _circumstances(one: VantageFacts) -> bytes:
     """Errors are the same when their cause is: their texts name nodes and pods."""
     return msgspec.json.encode(
         msgspec.structs.replace(
-            one, vantage="", host="", place="", started="", finished=None, error="" if one.error_cause else one.error
+            one,
+            vantage="",
+            host="",
+            node="",
+            place="",
+            started="",
+            finished=None,
+            error="" if one.error_cause else one.error,
         )
     )
 

@@ -101,8 +101,29 @@ def rows(run: Run) -> tuple[Row, ...]:
     made: list[Row] = []
     for own in requirements.values():
         named = dict.fromkeys(verdict.target for verdict in own if verdict.target)
-        made.extend(_row(own, target, several=len(named) > 1) for target in (named or {"": None}))
+        well = _well_between_pods(own, named)
+        left = [target for target in named if target not in well]
+        made.extend(_row(own, target, several=len(named) > 1) for target in (left if well else named or {"": None}))
+        if well:
+            made.append(_all_well(own, well))
     return tuple(made)
+
+
+def _well_between_pods(own: Sequence[Verdict], named: Iterable[str]) -> tuple[str, ...]:
+    """Of connections between pods those that pass from everywhere: one row for them all, or each would be its own."""
+    bad = {verdict.target for verdict in own if verdict.status is not Status.PASS}
+    between = {verdict.target for verdict in own if (verdict.task or "").startswith("peers:")}
+    well = tuple(target for target in named if target in between - bad)
+    return well if len(well) > 1 else ()
+
+
+def _all_well(own: Sequence[Verdict], well: Sequence[str]) -> Row:
+    """A place that reached several pods shows the first of them; all of them stand in the evidence."""
+    mine = [verdict for verdict in own if verdict.target in well]
+    cells: dict[str, Verdict] = {}
+    for verdict in mine:
+        cells.setdefault(verdict.vantage, verdict)
+    return msgspec.structs.replace(_row(mine, well[0], several=False), target=f"{len(well)} pools", cells=cells)
 
 
 def _row(own: Sequence[Verdict], target: str, *, several: bool) -> Row:

@@ -8,9 +8,14 @@ import msgspec
 import pytest
 from builders import crowd
 from builders.example_runs import EXAMPLES
+from builders.facts import change, check, connection, evidence, hop, observation, plan
+from msgspec import UNSET
 
+from preflight.judge import judge
+from preflight.model.vocabulary import ProbeName, Status
 from preflight.render import console, html, junit, markdown, text, view
 from preflight.render.columns import Column, columns, places
+from preflight.render.formats import Format, parts
 
 FAILING, PARTIAL, HEALTHY = (EXAMPLES[name]() for name in ("failing", "partial", "healthy"))
 POOLS = crowd.pools(20)
@@ -144,3 +149,36 @@ def test_junit_keeps_a_case_for_every_check(thousand):
     root = ET.fromstring(junit.render(thousand))
     assert int(root.get("tests")) == len(thousand.verdicts)
     assert int(root.get("failures")) == sum(one.status == "fail" and one.decides for one in thousand.verdicts)
+
+
+def pods_that_ask(pools: int, *silent: tuple[int, int]):
+    """Each pool asks its two neighbours; `silent` pairs get no answer."""
+    checks, seen = [], []
+    for source in range(pools):
+        for peer in ((source + 1) % pools, (source - 1) % pools):
+            task, at = f"peers:p{peer}.pods:5001", f"pod/p{source}"
+            one = check("peers.model", at=at, target=f"p{peer}.pods:5001", task=task)
+            checks.append(change(one, id=f"{one.id}[p{peer}.pods]"))
+            how = "timeout" if (source, peer) in silent else "connected"
+            made = connection(f"10.251.{peer}.7", secure=False, result=how, port=5001)
+            facts = {"peer": f"p{peer}.pods"} | ({} if how == "timeout" else {"answer": "match"})
+            step = hop(url=f"tcp://10.251.{peer}.7:5001", dns=UNSET, connections=(made,), http=UNSET, service=facts)
+            seen.append(observation(step, task=task, at=at, probe=ProbeName.PEERS, target=f"p{peer}.pods:5001"))
+    return judge(evidence(plan(*checks), *seen))
+
+
+def test_pools_whose_pods_reach_each_other_are_one_row_and_one_column():
+    run = pods_that_ask(20)
+    (row,) = view.rows(run)
+    assert (row.target, len(row.cells), row.status) == ("20 pools", 20, Status.PASS)
+    assert [one.label for one in columns(view.vantages(run), [row.cells], 8)] == ["pod \u00d720"]
+
+
+def test_a_pair_that_fails_keeps_a_row_of_its_own_beside_the_others():
+    run = pods_that_ask(20, (3, 4))
+    assert [(row.target, row.status) for row in view.rows(run)] == [
+        ("p4.pods:5001", Status.FAIL),
+        ("19 pools", Status.PASS),
+    ]
+    page = "".join(parts(Format.HTML, run))
+    assert all(f"p{number}.pods" in page for number in range(20))
