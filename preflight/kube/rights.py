@@ -27,8 +27,9 @@ class Right(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()  # these objects only
 
     def __str__(self) -> str:
-        named = f" {', '.join(self.names)} in {self.namespace}" if self.names else ""
-        return f"{', '.join(self.verbs)} {self.resource}{named}"
+        named = f" {', '.join(self.names)}" if self.names else ""
+        where = f" in {self.namespace}" if self.namespace else ""
+        return f"{', '.join(self.verbs)} {self.resource}{named}{where}"
 
 
 # What a run looks at before it plans: single objects, by name. `why` says what is not known without them.
@@ -41,14 +42,11 @@ LOOKS: Final = tuple(
         ("configmaps", "default", "kube-root-ca.crt", "which authority pods trust for the API server"),
     )
 )
-# The router, where it is installed, and what its account may do.
+# The router, where it is installed, and what its account may do. Its namespace may not be there yet: no Role fits.
 ROUTER: Final = (
-    *(
-        Right(
-            group="apps", resource="deployments", verbs=("get",), optional=True, namespace=namespace, names=(name,),
-            why="the router's service account",
-        )
-        for namespace, name in DEPLOYMENTS
+    Right(
+        group="apps", resource="deployments", verbs=("get",), optional=True, cluster=True,
+        names=tuple(name for _, name in DEPLOYMENTS), why="the router's service account",
     ),
     Right(
         group="authorization.k8s.io", resource="subjectaccessreviews", verbs=("create",), optional=True, cluster=True,
@@ -150,18 +148,17 @@ async def _allowed(client: Client, right: Right, verb: str, namespace: str) -> b
 def roles(name: str, subject: Json, *, namespace: str | None, beside: str | None = None) -> list[Json]:
     """Role and ClusterRole with their bindings: with a namespace the rights in it, without one those for any.
 
-    Besides the optional looks: at single objects, each in a Role of that object's namespace, and at network policies,
-    in a ClusterRole of their own. `beside` is the namespace of real pods in which pod probes may stand.
+    Besides the optional looks: at single objects, in a Role of their namespace; at the router and at network
+    policies, in ClusterRoles of their own. `beside` is the namespace of real pods in which pod probes may stand.
     """
-    everywhere = tuple(right for right in ROUTER if right.cluster)
-    found = granting(name, subject, (*needed(own_namespace=namespace is None), *everywhere), namespace=namespace)
-    single = [right for right in (*LOOKS, *ROUTER) if right.namespace]
-    for place in dict.fromkeys(one.namespace for one in single):
-        looks = [one for one in single if one.namespace == place]
+    found = granting(name, subject, needed(own_namespace=namespace is None), namespace=namespace)
+    for place in dict.fromkeys(one.namespace for one in LOOKS):
+        looks = [one for one in LOOKS if one.namespace == place]
         found += _pair("Role", f"{name}-look", place, looks, subject)
     if beside is not None:
         there = [*(right for right in needed(own_namespace=False) if not right.cluster), *BESIDE]
         found += _pair("Role", f"{name}-pods", beside, there, subject)
+    found += _pair("ClusterRole", f"{name}-router", None, ROUTER, subject)
     return found + _pair("ClusterRole", f"{name}-policies", None, POLICIES, subject)
 
 

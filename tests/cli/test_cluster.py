@@ -23,8 +23,8 @@ def test_rights_are_printed_as_objects_that_can_be_applied(preflight):
     assert code == 0
     assert [one["kind"] for one in objects] == [
         *("ClusterRole", "ClusterRoleBinding"),
-        *("Role", "RoleBinding") * 4,
-        *("ClusterRole", "ClusterRoleBinding"),
+        *("Role", "RoleBinding") * 3,
+        *("ClusterRole", "ClusterRoleBinding") * 2,
     ]
     assert objects[3]["subjects"] == [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "0000-1111"}]
 

@@ -89,7 +89,7 @@ def test_the_roles_allow_these_objects_and_no_others():
     printed = roles("pf", {"kind": "Group", "name": "g"}, namespace="pf")
     looks = [one for one in printed if one["kind"] == "Role" and one["metadata"]["name"] == "pf-look"]
     rules = {one["metadata"]["namespace"]: len(one["rules"]) for one in looks}
-    assert rules == {"default": 3, "kube-system": 2, "azureml": 1}
+    assert rules == {"default": 2, "kube-system": 2}
     assert all(rule["verbs"] == ["get"] and rule["resourceNames"] for one in looks for rule in one["rules"])
     assert all(one.optional for one in (*LOOKS, *ROUTER))
 
