@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from clusters.kit import Kit
-from clusters.world import RUN, Finished, World, environ
+from clusters.world import MANAGED, RUN, Finished, World, environ
 
 _VIEWS = (
     "10.250.0.0/24=workstation",
@@ -180,6 +180,8 @@ def namespace(world: World) -> Iterator[str]:
     world.kubectl("create", "namespace", name)
     yield name
     world.kubectl("delete", "namespace", name, "--wait=false")
+    world.kubectl("delete", "clusterrole,clusterrolebinding", "-l", MANAGED)  # what `preflight rbac` printed
+    world.kubectl("delete", "role,rolebinding", "--all-namespaces", "-l", MANAGED)
 
 
 @pytest.fixture
