@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from builders import crowd
 from builders.example_runs import EXAMPLES
 from builders.extreme_runs import large
 
@@ -12,7 +13,20 @@ from preflight.render import html
 
 pytestmark = pytest.mark.e2e
 CHROMIUM = Path(os.environ.get("PREFLIGHT_CHROMIUM", "/usr/bin/chromium"))
-PAGES = {"failing": EXAMPLES["failing"], "healthy": EXAMPLES["healthy"], "large": lambda: large(200, 6)}
+
+
+def many(names):
+    """A few of so many places in trouble."""
+    return crowd.run(EXAMPLES["healthy"](), names, {names[2]: EXAMPLES["failing"](), names[-3]: EXAMPLES["failing"]()})
+
+
+PAGES = {
+    "failing": EXAMPLES["failing"],
+    "healthy": EXAMPLES["healthy"],
+    "large": lambda: large(200, 6),
+    "pools": lambda: many(crowd.pools(20)),
+    "nodes": lambda: many(crowd.nodes(1000)),
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +94,25 @@ def test_it_never_scrolls_sideways(visit, name):
     for width in (360, 768, 1200):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("name", ["pools", "nodes"])
+def test_many_places_have_few_columns(visit, files, name):
+    page = visit(name, viewport={"width": 1200, "height": 900})
+    assert 4 <= page.locator("table.matrix thead th").count() <= 9
+    assert (files / f"{name}.html").stat().st_size < 8_000_000
+
+
+def test_folded_columns_have_no_accessibility_violation(visit):
+    assert violations(visit("pools", viewport={"width": 1200, "height": 900}, bypass_csp=True)) == []
+
+
+def test_the_members_of_a_folded_column_open_below_the_table(visit):
+    page = visit("pools", viewport={"width": 1200, "height": 900})
+    listed = page.locator(".folded details", has_text="node: 19 pools alike")
+    listed.locator("summary").click()
+    assert listed.locator(".members").is_visible()
+    assert listed.locator(".members").inner_text().count("node/") == 19
 
 
 def test_a_panel_opens_under_its_row_and_covers_no_other(visit):
