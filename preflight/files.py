@@ -21,12 +21,15 @@ def read(path: Path, largest: int) -> bytes:
     return content
 
 
-def lines(head: bytes, file: BinaryIO, largest: int) -> Iterator[bytes]:
-    """The lines of a file of which the beginning was read, with their ends. Raises as `read` does."""
+def lines(head: bytes, file: BinaryIO, largest: int, longest: int) -> Iterator[bytes]:
+    """The lines of a file of which the beginning was read, with their ends.
+
+    Raises `TooLarge` for more than `largest` bytes or a line of more than `longest`, OSError as it comes.
+    """
     left = largest
-    while line := head + file.readline(left + 1 - len(head)):
+    while line := head + file.readline(min(left, longest) + 1 - len(head)):
         left -= len(line)
-        if left < 0:
+        if left < 0 or len(line) > longest:
             raise TooLarge
         yield line
         head = b""

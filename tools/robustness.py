@@ -57,7 +57,8 @@ LIMITS = (
     ("a file of checks", "preflight.catalogue.files:LARGEST", "bytes", "refused, exit 2", f"{_LOCAL}::test_a_configuration_and_a_file_of_checks"),
     ("output of az", "preflight.environment.azure_output:LARGEST", "bytes", "refused, exit 2", f"{_LOCAL}::test_output_of_az_and_a_secret"),
     ("a secret's file", "preflight.environment.credentials:LARGEST", "bytes", "refused, exit 2", f"{_LOCAL}::test_output_of_az_and_a_secret"),
-    ("a run file", "preflight.cli.saved:MAX_RUN_FILE", "bytes", "refused, exit 2", f"{_LOCAL}::test_a_device_without_end_is_refused"),
+    ("a run file", "preflight.cli.saved:MAX_RUN_FILE", "bytes", "refused, exit 2", f"{_LOCAL}::test_the_bytes_of_a_run_file_and_of_a_line"),
+    ("a run file: one line", "preflight.cli.saved:MAX_LINE", "bytes", "refused, exit 2", f"{_LOCAL}::test_a_device_without_end_is_refused"),
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ Lines are handed to the kernel one by one, by a thread of their own: a disk that
 They are not synced: they outlive the process, not a power cut.
 """
 
+import codecs
 import contextlib
 import itertools
 import os
@@ -11,6 +12,7 @@ import queue
 import shlex
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,7 @@ from preflight.model.observation import Observation, VantageFacts
 from preflight.render import text
 
 _GLOB: Final = "run-*.journal.jsonl"
+_PIECE: Final = 1024 * 1024
 _PATIENCE_S: Final = 10.0  # for a disk that stalls, when the run is over
 _GONE: Final = OSError(0, "somebody removed it")
 
@@ -49,7 +52,8 @@ class Journal:
         try:
             self._handle, beside = files.create(self._folder)
             try:
-                files.write(self._handle, _shown(begin))
+                for part in _shown(begin):
+                    files.write(self._handle, part)
                 beside.replace(path)
             except OSError:
                 with contextlib.suppress(OSError):
@@ -117,7 +121,8 @@ class Journal:
             try:
                 if not os.fstat(self._handle).st_nlink:
                     raise _GONE
-                files.write(self._handle, _shown(line))
+                for part in _shown(line):
+                    files.write(self._handle, part)
             except OSError as error:
                 self._refuse(self._path, error)
 
@@ -137,9 +142,14 @@ def _unused(folder: Path, run_id: str) -> Path:
     return next(path for path in (folder / _GLOB.replace("*", name) for name in names) if not path.exists())
 
 
-def _shown(line: Line) -> bytes:
-    """As in run.json: hostile text of the network is escaped, so that the file may be looked at in a terminal."""
-    return text.escape_json(journal.encode(line).decode()).encode()
+def _shown(line: Line) -> Iterator[bytes]:
+    """As in run.json: hostile text of the network is escaped, so that the file may be looked at in a terminal.
+
+    In pieces, usually one: the plan of a thousand places is long.
+    """
+    encoded, decoder = journal.encode(line), codecs.getincrementaldecoder("utf-8")()
+    for at in range(0, len(encoded), _PIECE):
+        yield text.escape_json(decoder.decode(encoded[at : at + _PIECE])).encode()
 
 
 def command(path: Path) -> str:

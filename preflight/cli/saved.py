@@ -8,7 +8,8 @@ from preflight import files
 from preflight.failures import UsageFailure
 from preflight.model.run import Evidence, Run
 
-MAX_RUN_FILE = 256 * 1024 * 1024
+MAX_RUN_FILE = 1024 * 1024 * 1024  # bytes: about seven thousand places
+MAX_LINE = 256 * 1024 * 1024  # of which one line, as a plan or a file without line ends has it
 
 
 def run(path: Path) -> Run:
@@ -39,13 +40,14 @@ def _read(path: Path) -> Run | Evidence:
         with path.open("rb") as file:
             head = file.read(journal.MARK_BYTES)
             if journal.is_journal(head):
-                found = journal.read_lines(files.lines(head, file, MAX_RUN_FILE), str(path))
+                found = journal.read_lines(files.lines(head, file, MAX_RUN_FILE, MAX_LINE), str(path))
                 click.echo(f"{path}: {found.summary}", err=True)
                 return found.evidence
-            return json.parse_lines(files.lines(head, file, MAX_RUN_FILE), str(path))
+            return json.parse_lines(files.lines(head, file, MAX_RUN_FILE, MAX_LINE), str(path))
     except files.TooLarge as error:
         raise UsageFailure(
-            f"{path}: larger than {MAX_RUN_FILE // 1024 // 1024} MB; this is no run file of preflight"
+            f"{path}: larger than {MAX_RUN_FILE // 1024 // 1024} MB, or one line of it than"
+            f" {MAX_LINE // 1024 // 1024} MB; this is no run file of preflight"
         ) from error
     except OSError as error:
         raise UsageFailure(f"{path}: cannot be read: {error.strerror}") from error

@@ -13,14 +13,19 @@ import msgspec
 
 from preflight.failures import UsageFailure
 from preflight.model.observation import Observation
-from preflight.model.plan import Plan
-from preflight.model.run import SCHEMA_VERSION, Run
+from preflight.model.plan import Check, Plan
+from preflight.model.run import SCHEMA_VERSION, Run, Verdict
 from preflight.model.sharing import Shared
 from preflight.render import text
 
-MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 1024 * 1024 * 1024
 INDENTED = 2_000  # verdicts; a run with more is written without indentation
-_OBSERVATIONS = b'"observations":[\n'  # as `parts` writes it, with an entry on each line that follows
+# As `parts` writes long lists, with an entry on each line that follows; in the order of `parse_lines`.
+_LISTS: dict[bytes, tuple[str, type[msgspec.Struct]]] = {
+    b'"observations":[\n': ("an observation", Observation),
+    b'"checks":[\n': ("a check of the plan", Check),
+    b'"verdicts":[\n': ("a verdict", Verdict),
+}
 _AT_ONCE = 200  # entries of a list that are encoded together
 _T = TypeVar("_T")
 _BYTE = re.compile(r"\(byte (\d+)\)")
@@ -84,30 +89,33 @@ def parse(data: bytes, source: str) -> Run:
 
 
 def parse_lines(lines: Iterable[bytes], source: str) -> Run:
-    """The same line by line: observations that stand on lines of their own are never together as text."""
-    rest, observations, shared = bytearray(), list[Observation](), Shared()
-    inside, wrong = False, None
+    """The same line by line: entries of long lists that stand on lines of their own are never together as text."""
+    rest, shared, inside, wrong = bytearray(), Shared(), b"", None
+    found: dict[bytes, list[Any]] = {name: [] for name in _LISTS}
     for line in lines:
         if inside and line.rstrip(b",\n") != b"]":
             rest += b"\n"  # so that other lines keep their numbers
+            what, kind = _LISTS[inside]
             try:
-                found = _decode(line.strip().removesuffix(b","), f"{source}: an observation", Observation)
-                observations.append(shared.of(found))
+                found[inside].append(shared.of(_decode(line.strip().removesuffix(b","), f"{source}: {what}", kind)))
             except UsageFailure as failure:  # told when it is known that the version is not to blame
                 wrong = wrong or failure
         else:
-            inside = line == _OBSERVATIONS
+            inside = line if line in _LISTS else b""
             rest += line
     data = bytes(rest)
+    del rest
     _check_version(_decode(data, source, _Head).schema_version, source)
     run = _decode(data, source, Run)
     if wrong is not None:
         raise wrong
-    if not observations:
-        return run
-    shared.each(run.plan.checks)
-    shared.each(run.verdicts)
-    return msgspec.structs.replace(run, observations=tuple(observations))
+    observations, checks, verdicts = (tuple(entries) for entries in found.values())
+    return msgspec.structs.replace(
+        run,
+        observations=observations or run.observations,
+        plan=msgspec.structs.replace(run.plan, checks=checks or run.plan.checks),
+        verdicts=verdicts or run.verdicts,
+    )
 
 
 def _check_version(version: int, source: str) -> None:

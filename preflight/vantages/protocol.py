@@ -16,7 +16,7 @@ SENTINEL = b"@preflight@ "
 PROTOCOL_VERSION = 1
 MAX_LINE = 4 * 1024 * 1024  # bytes with sentinel and newline
 MAX_MESSAGES = 100_000
-MAX_STREAM = 256 * 1024 * 1024  # bytes of one agent's lines with the sentinel; a run file may have as many
+MAX_STREAM = 256 * 1024 * 1024  # bytes of one agent's lines with the sentinel
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello"):

@@ -217,6 +217,24 @@ def test_a_plan_of_an_agent(more):
 
 @pytest.mark.parametrize("reading", [read.read_config, catalogue_files.read_toml, saved.run])
 def test_a_device_without_end_is_refused(reading, monkeypatch):
-    monkeypatch.setattr(saved, "MAX_RUN_FILE", 1_000_000)
+    monkeypatch.setattr(saved, "MAX_LINE", 1_000_000)
     with pytest.raises(UsageFailure, match=r"arger than"):
         reading(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(("lines", "largest", "longest"), [(5, 50, 10), (5, 50, 100), (1, 10, 10)])
+@AROUND
+def test_the_bytes_of_a_run_file_and_of_a_line(tmp_path, lines, largest, longest, more):
+    """At the limit all comes, one above it nothing is made of it."""
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * more + b"123456789\n" * lines if more >= 0 else b"123456789\n" * lines)
+    if more < 0:
+        largest, longest = largest + 1, longest + 1
+    with path.open("rb") as file:
+        head = file.read(4)
+        reading = files.lines(head, file, largest, longest)
+        if more > 0:
+            with pytest.raises(files.TooLarge):
+                list(reading)
+        else:
+            assert b"".join(reading) == path.read_bytes()
