@@ -153,6 +153,12 @@ def test_what_curl_cannot_do_is_untested_and_says_nothing_of_the_network():
     assert seen.hops[0].connections == ()
 
 
+def test_a_name_that_only_curl_could_look_up_is_a_result_not_a_gap():
+    seen = observed({"c": ending("Could not resolve host: acr.example", 6)})
+    assert seen.hops[0].dns.system.result == "failed"
+    assert seen.untested is UNSET
+
+
 def test_a_proxy_that_refuses_is_the_proxy_s_answer():
     lines = ending(
         "CONNECT tunnel failed, response 403", 56,
@@ -269,7 +275,7 @@ LINES = st.lists(
 @given(
     section=st.dictionaries(st.sampled_from(list("idngcbstw")), LINES, max_size=6),
     scheme=st.sampled_from(["https", "http", "tcp"]),
-    probe=st.sampled_from([one for one in ProbeName if one is not ProbeName.TCP]),
+    probe=st.sampled_from(sorted(replay.ASKABLE - {ProbeName.TCP})),
 )
 def test_nothing_that_a_container_could_say_breaks_the_reader(section, scheme: str, probe: ProbeName):
     seen = observed(section, scheme, ProbeName.TCP if scheme == "tcp" else probe)

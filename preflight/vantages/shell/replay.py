@@ -17,6 +17,7 @@ from preflight import runner
 from preflight.model.observation import Hop, Observation
 from preflight.model.plan import Target, Task, VantagePlan
 from preflight.model.secret import Secrets
+from preflight.model.vocabulary import ProbeName
 from preflight.probes import names, redirects
 from preflight.probes.clock import utc_now
 from preflight.probes.dialer import Dialer
@@ -33,12 +34,22 @@ _NO_SECRETS: Final[Secrets] = {}  # they go to preflight's own image and to noth
 _ONE_REQUEST: Final = "the shell probe sends one request to each target, and no credentials"
 
 
+# Those whose whole work is requests through the dialer, the first of which a tool can make.
+ASKABLE: Final = frozenset(
+    {
+        ProbeName.TCP, ProbeName.HTTP, ProbeName.REGISTRY, ProbeName.BLOB, ProbeName.TABLE, ProbeName.ENTRA,
+        ProbeName.WORKSPACE, ProbeName.KUSTO, ProbeName.KUBE_API, ProbeName.ENDPOINT,
+    }
+)  # fmt: skip
+
+
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """What the shell has to ask for one task."""
 
     number: int  # from 1
     task: Task
-    url: str  # "" for a connection alone
+    url: str = ""  # "" for a connection alone
+    possible: bool = True  # false: what the task's probe does is no request and no connection of a tool's
     headers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -65,6 +76,9 @@ async def asks(plan: VantagePlan) -> tuple[Ask, ...]:
     """One for each task of the plan, in order."""
     found = []
     for number, task in enumerate(plan.tasks, start=1):
+        if task.probe not in ASKABLE:
+            found.append(Ask(number=number, task=task, possible=False))
+            continue
         asking = _Asking()
         with contextlib.suppress(Beyond):
             await PROBES[task.probe](task, asking, Trail(), {})
@@ -116,6 +130,21 @@ class _Recorded(Dialer):
             draft.dns, draft.proxy, draft.connections = brought.dns, brought.proxy, brought.connections
             draft.tls, draft.http = brought.tls, brought.http
         return draft.freeze()
+
+
+def impossible(ask: Ask, plan: VantagePlan) -> Observation:
+    """For a task that no tool of a container could do."""
+    return Observation(
+        task=ask.task.key,
+        vantage=plan.vantage,
+        probe=ask.task.probe,
+        target=ask.task.target.hostport,
+        started=utc_now(),
+        duration_ms=0.0,
+        deadline_ms=plan.limits.check_deadline_s * 1000,
+        finished=True,
+        untested="only preflight's own image can test this",
+    )
 
 
 async def observe(ask: Ask, section: Section, place: Place, plan: VantagePlan) -> Observation:

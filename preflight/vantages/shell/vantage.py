@@ -43,12 +43,13 @@ class ShellVantage:
 
     async def __call__(self, plan: VantagePlan, secrets: Secrets, emit: Emit) -> VantageFacts:  # noqa: ARG002
         """Run the plan there; returns what is true of the place, or why not all was seen."""
-        asks = await replay.asks(plan)
-        visit = _Visit(plan, asks, self._where, emit)
+        everything = await replay.asks(plan)
+        asks = tuple(ask for ask in everything if ask.possible)
+        visit = _Visit(plan, everything, self._where, emit)
         size = self._at_once or max(len(asks), 1)
         try:
             async with asyncio.timeout(plan.limits.run_deadline_s + _GRACE_S):
-                for start in range(0, len(asks), size):
+                for start in range(0, max(len(asks), 1), size):
                     await self._send(script.text(plan, asks[start : start + size]), visit)
         except ClusterFailure as failure:
             return visit.facts(failure.text, failure.cause)
@@ -83,8 +84,17 @@ class _Visit:
             return
         self._observed.add(number)
         found = place.place(self._heard.section(0), self._plan)
-        self._introduce()
+        if self._facts is None:
+            self._introduce()
+            self._give_up()
         self._emit(await replay.observe(self._asks[number - 1], self._heard.section(number), found, self._plan))
+
+    def _give_up(self) -> None:
+        """What no tool could test has its observation, too; only where a probe speaks at all."""
+        for ask in self._asks:
+            if not ask.possible:
+                self._observed.add(ask.number)
+                self._emit(replay.impossible(ask, self._plan))
 
     def _introduce(self) -> VantageFacts:
         """The facts of the place, as soon as something is heard from there."""
