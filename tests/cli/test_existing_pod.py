@@ -13,11 +13,13 @@ import pytest
 from servers.raw import serve
 from servers.web import Web
 
+from preflight.judge import evidence_of, judge
 from preflight.lab.cluster import scenery
 from preflight.lab.cluster.container import plain_environment
 from preflight.lab.cluster.exec import exec_into
 from preflight.lab.cluster.whole import Cluster, cluster, node
 from preflight.lab.pki import Pki
+from preflight.render.json import parse
 
 CONFIG = """\
 schema_version = 1
@@ -92,6 +94,8 @@ async def test_two_pods_speak_for_two_pools_and_nothing_is_created(world: World)
     (finding,) = run["findings"]
     assert finding["cause"] == "tcp.refused"
     assert finding["verify"].count("--via existing-pod default/") == 2
+    again = judge(evidence_of(parse((world.folder / "out/run.json").read_bytes(), "run.json")))
+    assert [(one.check, one.status) for one in again.verdicts] == [(v["check"], v["status"]) for v in run["verdicts"]]
     assert not [
         call for call in world.played.api.calls if call.startswith(("create", "delete")) and "reviews" not in call
     ]
