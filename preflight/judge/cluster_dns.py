@@ -116,7 +116,7 @@ def _outside(hop: Hop, answers: Sequence[DnsAnswer], scene: Scene) -> Outcome:
     replicas = straight(scene.observation)
     failing = [one.server for one in replicas if not (one.answers and one.forwards)]
     if bad and (len(bad) >= _SURE or failing):
-        by = f"; asked straight, {listed(failing)} of {len(replicas)} replicas fails" if failing else ""
+        by = f"; asked straight, {len(failing)} of {len(replicas)} fail: {listed(failing)}" if failing else ""
         return fail("dns.replica-failing", f"{seen}: {words_of(bad[0])}{by}")
     kinds = {kind_of(answer) for answer in samples if answer not in bad}
     if len(kinds) > 1:

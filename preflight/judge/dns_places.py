@@ -184,7 +184,7 @@ def _mute(
         leg=Leg.TO_DNS if every else Leg.REPLICAS,
         replicas=mute,
         words=f"{view.vantage}: no answer from {whose}"
-        + (", nor from any other" if every and told else f"; the other {len(told) - len(mute)} answer" if told else ""),
+        + (", nor from any other" if every and told else _others(len(told) - len(mute), "answers", "answer")),
         candidates=(suspects.DNS_POLICY, suspects.DNS_NODES, suspects.DNS_PODS)
         if every
         else (suspects.DNS_PODS, suspects.DNS_NODES),
@@ -202,7 +202,7 @@ def _upstream(
     beside = f"; the nodes of {listed(works)} resolve it themselves, so CoreDNS forwards elsewhere" if works else ""
     beside += f"; the nodes of {listed(fails)} do not resolve it either" if fails else ""
     whose = _listed(stuck) if stuck else "replicas that are not known"
-    rest = f"; the other {len(told) - len(stuck)} do" if len(told) > len(stuck) else ""
+    rest = _others(len(told) - len(stuck), "does", "do")
     return Place(
         leg=Leg.UPSTREAM,
         replicas=stuck,
@@ -213,6 +213,11 @@ def _upstream(
         else (suspects.DNS_UPSTREAM, suspects.COREDNS),
         settle=(suspects.COREDNS if works and not fails else suspects.DNS_UPSTREAM).settle,
     )
+
+
+def _others(many: int, one: str, several: str) -> str:
+    """What the remaining replicas do."""
+    return "" if many <= 0 else f"; the other one {one}" if many == 1 else f"; the other {many} {several}"
 
 
 def _listed(replicas: tuple[DnsReplica, ...]) -> str:

@@ -196,4 +196,4 @@ def test_one_of_two_replicas_that_forwards_to_nowhere_is_named_with_pod_node_and
     assert finding["cause"] == "dns.replica-failing"
     place = next(line for line in finding["why"] if "CoreDNS to its upstream" in line)
     assert "coredns-bad (on node2, pool user1) answers for the cluster's own names and not for" in place
-    assert "the other 1 do" in place
+    assert "the other one does" in place
