@@ -171,9 +171,9 @@ def _outside_name(env: Environment) -> Value:
     return next((one for one in found if isinstance(one, str) and one), Absent("api_server.fqdn"))
 
 
-_NO_API: Final = "the cluster has no Service default/kubernetes that may be read"
-_NO_DNS: Final = "the cluster has no Service kube-system/kube-dns that may be read"
-_NO_REPLICAS: Final = "the cluster has no Endpoints kube-system/kube-dns that may be read"
+_NO_API: Final = "the Service default/kubernetes of the cluster is not known"
+_NO_DNS: Final = "the Service kube-system/kube-dns of the cluster is not known"
+_NO_REPLICAS: Final = "the Endpoints kube-system/kube-dns of the cluster are not known"
 _NO_RIGHTS: Final = "what the router's account may do could not be asked"
 
 PLACES: Final[dict[str, Callable[[Environment], Value]]] = {

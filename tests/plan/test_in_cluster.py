@@ -78,9 +78,9 @@ def test_one_connection_serves_reaching_and_the_router_s_queries_and_only_they_m
 @pytest.mark.parametrize(
     ("cluster", "requirement", "words"),
     [
-        (ClusterFacts(dns_service=DNS), "in-cluster.api-name", "the cluster has no Service default/kubernetes"),
-        (ClusterFacts(dns_service=DNS), "in-cluster.api-server", "the cluster has no Service default/kubernetes"),
-        (ClusterFacts(api_service=API), "cluster-dns.answers", "the cluster has no Service kube-system/kube-dns"),
+        (ClusterFacts(dns_service=DNS), "in-cluster.api-name", "the Service default/kubernetes of the cluster"),
+        (ClusterFacts(dns_service=DNS), "in-cluster.api-server", "the Service default/kubernetes of the cluster"),
+        (ClusterFacts(api_service=API), "cluster-dns.answers", "the Service kube-system/kube-dns of the cluster"),
         (WHOLE, "in-cluster.router-rights", "only where the router runs"),
     ],
 )
