@@ -83,7 +83,8 @@ def by_server(dns: DnsFacts, families: tuple[str, ...]) -> tuple[Said, ...]:
     """Every server's word, configured ones in their order, then the compared ones."""
     groups: dict[tuple[str, str], list[DnsAnswer]] = {}
     for answer in dns.answers:
-        groups.setdefault((answer.role, answer.server), []).append(answer)
+        if answer.rtype in ("A", "AAAA"):  # anything else is another version's, or somebody's own
+            groups.setdefault((answer.role, answer.server), []).append(answer)
     said = [_condense(server, role, answers, families) for (role, server), answers in groups.items()]
     return tuple(sorted(said, key=lambda word: word.role != "configured"))
 
