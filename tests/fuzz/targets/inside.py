@@ -99,6 +99,15 @@ TARGETS = (
         run=_objects,
         longest=16_384,
         mutator="json",
-        words=("matchLabels", "matchExpressions", "ipBlock", "endpointSelector", "requests", "127.0.0.1/8", "100m", "2Gi"),
+        words=(
+            "matchLabels",
+            "matchExpressions",
+            "ipBlock",
+            "endpointSelector",
+            "requests",
+            "127.0.0.1/8",
+            "100m",
+            "2Gi",
+        ),
     ),
 )
