@@ -115,7 +115,7 @@ def test_a_defect_in_any_report_is_noticed():
 
 def test_every_probe_that_speaks_http_has_a_conversation():
     spoken = {target.run.args[0] for name, target in TARGETS.items() if name.startswith("service-")}
-    assert spoken == set(ProbeName) - {ProbeName.TCP, ProbeName.PEERS}
+    assert spoken == set(ProbeName) - {ProbeName.TCP, ProbeName.PEERS, ProbeName.CLUSTER_DNS, ProbeName.PULL}
 
 
 def test_an_input_goes_the_same_way_every_time_and_some_go_all_the_way():
