@@ -113,12 +113,17 @@ def differing(facts: PolicyFacts, way: Way) -> tuple[Held, ...]:
 
 
 def holding(facts: PolicyFacts, stand: Stand) -> tuple[Policy, ...]:
-    """The policies that have a say in what these pods send."""
-    return tuple(
-        policy
-        for policy in facts.policies
-        if (policy.isolates_egress or policy.egress) and selects(policy, stand, facts)
-    )
+    """The policies that hold back what these pods send."""
+    return tuple(one for one in facts.policies if _holds_back(one) and selects(one, stand, facts))
+
+
+def _holds_back(policy: Policy) -> bool:
+    return policy.isolates_egress or any(rule.denies for rule in policy.egress)
+
+
+def speaking(facts: PolicyFacts, stand: Stand) -> tuple[Policy, ...]:
+    """The policies whose rules count for these pods: those that hold back, and those that only allow."""
+    return tuple(one for one in facts.policies if (one.isolates_egress or one.egress) and selects(one, stand, facts))
 
 
 def titles(evidence: Evidence, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
@@ -152,8 +157,7 @@ def suspects(evidence: Evidence, vantages: tuple[str, ...], tasks: tuple[str, ..
     mine = tuple(
         one
         for one in facts.policies
-        if (one.isolates_egress or one.egress or (between and one.isolates_ingress))
-        and selects(one, facts.probe, facts)
+        if (_holds_back(one) or (between and one.isolates_ingress)) and selects(one, facts.probe, facts)
     )
     if not mine:
         return None if facts.read else ()
@@ -164,7 +168,7 @@ def suspects(evidence: Evidence, vantages: tuple[str, ...], tasks: tuple[str, ..
         for one in destinations(observation)
     ]
     doubted = any(one.isolates_ingress for one in mine if between) or any(
-        not egress.allowed(mine, one, facts) for one in sent
+        not egress.allowed(speaking(facts, facts.probe), one, facts) for one in sent
     )
     return tuple(policy.title for policy in mine) if doubted else ()
 
@@ -206,7 +210,7 @@ def _of_hop(hop: Hop) -> Iterator[Destination]:
 def _rules(facts: PolicyFacts, found: tuple[Held, ...]) -> tuple[tuple[Policy, ...], ...]:
     """All policies that have a say, for each kind of real pods that the probe differs from."""
     senders = [held.stand for held in found if held.sends]
-    return tuple(holding(facts, stand) for stand in facts.real if stand in senders)
+    return tuple(speaking(facts, stand) for stand in facts.real if stand in senders)
 
 
 def _reserve(verdict: Verdict, found: tuple[Held, ...], doubts: tuple[Destination, ...]) -> Verdict:

@@ -24,7 +24,7 @@ def kubernetes(item: Json) -> Policy:
     """A NetworkPolicy. Without `policyTypes` it isolates ingress, and egress when it has rules for that."""
     spec, meta = table(item, "spec"), table(item, "metadata")
     kinds = texts(spec.get("policyTypes")) or ("Ingress", *(("Egress",) if spec.get("egress") else ()))
-    rules = tables(spec.get("egress"), _MOST)
+    rules = tables(spec.get("egress"), _MOST) if "Egress" in kinds else []  # without the type they mean nothing
     return Policy(
         kind=KUBERNETES,
         namespace=text(meta.get("namespace")),

@@ -39,12 +39,21 @@ BESIDE = Stand(namespace="default", labels={**ROUTER.labels, **OUTSIDE.labels})
 EVERYTHING = [{}]
 ALLOWED = [{"to": [{"ipBlock": {"cidr": f"{PUBLIC}/32"}}], "ports": [{"port": 443}]}]
 NAMES = [{"to": [{"namespaceSelector": {}}], "ports": [{"protocol": "UDP", "port": 53}]}]
+DNS_ONLY = {"toPorts": [{"ports": [{"port": "53"}]}]}
+WORLD = {"toEntities": ["world"]}
 SILENT = hop(connections=(connection(secure=False, result="timeout"),), http=UNSET)
 
 
 def lock(egress=(), *, name="lock", namespace="default", selector=None, types=("Egress",)):
     spec = {"podSelector": selector or {}, "policyTypes": list(types), "egress": list(egress)}
     return parse.kubernetes({"metadata": {"name": name, "namespace": namespace}, "spec": spec})
+
+
+def of_cilium(*rules, deny=None):
+    """One that isolates nothing."""
+    spec = {"endpointSelector": {}, "egress": list(rules), "enableDefaultDeny": {"egress": False}}
+    spec |= {"egressDeny": [deny]} if deny else {}
+    return parse.cilium({"metadata": {"name": "c", "namespace": "default"}, "spec": spec}, parse.CILIUM)
 
 
 def facts(*found, probe=OUTSIDE, real=(ROUTER, MODEL), **more):
@@ -72,6 +81,10 @@ CASES = [
         facts(lock(selector={"matchLabels": {"other": "x"}})), "pass", None, id="it selects neither"
     ),
     pytest.param(facts(lock(types=("Ingress",))), "pass", None, id="it speaks of ingress only"),
+    pytest.param(facts(lock(NAMES, types=("Ingress",))), "pass", None, id="its egress rules lack their type"),
+    pytest.param(facts(*of_cilium(DNS_ONLY)), "pass", None, id="it allows, and holds nothing back"),
+    pytest.param(facts(lock(NAMES), *of_cilium(DNS_ONLY, WORLD)), "warn", policies.DIFFERS, id="allowed by another"),
+    pytest.param(facts(*of_cilium(deny=WORLD)), "warn", policies.MAY_DENY, id="it denies, and isolates nothing"),
     pytest.param(facts(lock(namespace="azureml-ws")), "pass", None, id="it selects models, and the router asks"),
     pytest.param(facts(lock(), real=()), "pass", None, id="nobody knows the real pods"),
     pytest.param(facts(lock(), probe=None), "pass", None, id="no probe stands anywhere"),
