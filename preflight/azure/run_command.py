@@ -130,12 +130,10 @@ async def _result(arm: Arm, cluster: Cluster, location: str, pause_s: float, lim
 def _own(arm: Arm, cluster: Cluster, location: str) -> str:
     """The result's path. The token goes to the Resource Manager that it is for, and to this cluster's results alone."""
     parts = urlsplit(location)
-    mine = f"{cluster.path}/commandResults/".lower()
-    if (
-        parts.scheme != "https"
-        or (parts.netloc or "").lower() != arm.host.lower()
-        or not parts.path.lower().startswith(mine)
-    ):
+    host = (parts.netloc or "").lower()
+    there = host == arm.host.lower() or host.endswith(f".{arm.host.lower()}")  # a region's own name: the same service
+    mine = parts.path.lower().startswith(f"{cluster.path}/commandResults/".lower())
+    if parts.scheme != "https" or not there or not mine:
         raise ClusterFailure(
             "azure.unexpected-answer", f"{arm.host} names no result of the command: {location[:300]!r}"
         )
