@@ -50,6 +50,13 @@ class Scouted(msgspec.Struct, frozen=True, kw_only=True):
         return (*self.pods, *self.invoked)
 
 
+# What only Jobs have: asked for besides, it would do nothing.
+_OF_JOBS: Final = {
+    "pools": "--pool", "all_nodes": "--all-nodes", "images": "--probe-image", "pull_secrets": "--pull-secret",
+    "namespace": "--namespace", "pod_as": "--pod-as", "push_nonce": "--push-nonce", "node_trust": "--node-trust",
+}  # fmt: skip
+
+
 def targets(options: Options) -> dict[str, tuple[str, ...]]:
     """Way -> what `--via` names for it. Raises `UsageFailure`."""
     for way, _ in options.via:
@@ -57,6 +64,9 @@ def targets(options: Options) -> dict[str, tuple[str, ...]]:
             hint = nearest(way, WAYS)
             meant = f"did you mean {hint}? " if hint else ""
             raise UsageFailure(f"--via {way[:80]!r}: is no way in\n  {meant}there are: {', '.join(WAYS)}")
+    idle = [flag for name, flag in _OF_JOBS.items() if getattr(options, name)]
+    if idle:
+        raise UsageFailure(f"--via: starts no Job, so that {', '.join(idle)} would do nothing\n  leave it out")
     found = {way: tuple(target for one, target in options.via if one == way) for way in WAYS}
     for target in found[EXISTING_POD]:
         spots.parse(target)

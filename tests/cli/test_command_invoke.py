@@ -241,8 +241,9 @@ def test_a_way_in_or_a_target_that_is_none_is_a_usage_mistake(preflight, tmp_pat
         ("existing-pot", "a/b", "did you mean existing-pod?"),
         ("existing-pod", "a", "is not NAMESPACE/POD"),
         ("existing-pod", "a/b", "--kubeconfig"),
+        ("existing-pod", "a/b --pool user1 --probe-image x:1", "--pool, --probe-image would do nothing"),
         ("command-invoke", "group/cluster", "is not SUBSCRIPTION/GROUP/CLUSTER"),
     ):
-        code, _, err = preflight("run", "--config", str(config), "--via", way, target)
+        code, _, err = preflight("run", "--config", str(config), "--via", way, *target.split(" "))
         assert code == 2
         assert said in err

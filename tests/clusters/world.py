@@ -129,9 +129,9 @@ class World:
         return self.work / f"out{next(self._numbers)}"
 
     def _argv(self, out: Path, argv: tuple[str, ...], own_namespace: bool) -> tuple[str, ...]:
-        image = () if "--probe-image" in argv else ("--probe-image", self.image)
+        image = () if {"--probe-image", "--via"} & set(argv) else ("--probe-image", self.image)
         cluster = () if "--kubeconfig" in argv else ("--kubeconfig", self.kubeconfig)
-        where = () if own_namespace or "--namespace" in argv else ("--namespace", self.namespace)
+        where = () if own_namespace or {"--namespace", "--via"} & set(argv) else ("--namespace", self.namespace)
         quiet = () if {"--push-nonce", "--only"} & set(argv) else _NO_PULLS
         shape = ("--out", str(out), "--format", "json")
         return ("run", "--config", str(self.config), *cluster, *image, *where, *quiet, *shape, *argv)
