@@ -50,6 +50,8 @@ class Container:
     def prepare(self, store: Store, environ: Mapping[str, str], mint: Mint) -> None:
         """Mount and translate. Raises `CannotStartError`."""
         self._mint = mint
+        if command := self._container.get("command"):  # programs of images are not played: there is none of that name
+            raise CannotStartError("RunContainerError", f'exec: "{command[0]}": stat {command[0]}: no such file')
         self._mount(store)
         self.arguments = [self._translated(one) for one in self._container.get("args") or []]
         self.environ = {**environ, **self._variables(store)}
