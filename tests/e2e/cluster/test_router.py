@@ -38,4 +38,4 @@ def test_a_router_with_the_proxy_of_another_day_is_to_be_restarted(world: World)
     assert set(done.findings) == {"router.restart-needed"}
     assert "default/azureml-fe-stale on node" in done.why("router.restart-needed")
     assert "HTTPS_PROXY http://old.corp:3128, now not set" in done.why("router.restart-needed")
-    assert "secret" not in str(done.run)
+    assert "me:secret" not in str(done.run)
