@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from msgspec.structs import replace
 
 from preflight.kube import pools, pull_jobs
 from preflight.kube.pools import Wish
-from preflight.lab.cluster.store import Selector
+from preflight.lab.cluster import errors
+from preflight.lab.cluster.store import Key, Selector
 from preflight.lab.cluster.whole import IMAGE, node
-from preflight.model.plan import Target, Task
+from preflight.model.plan import Proxy, Target, Task, VantagePlan
 from preflight.model.secret import Secret
 from preflight.model.vocabulary import ProbeName, VantageKind
 from preflight.vantages.cluster import ClusterVantage
+from preflight.vantages.nonce import Wish as NonceWish
+from preflight.vantages.nonce import fresh
 from preflight.vantages.pulling import NO_SECRET, Pulling, Terms
 
 ACR = "acrprod.azurecr.io"
@@ -153,3 +157,56 @@ async def test_a_pool_without_a_node_is_told_and_not_guessed(tmp_path: Path):
         facts = await vantage(replace(plan, tasks=(*plan.tasks, pull())), {}, heard)
     assert facts.error_cause == "pod.unschedulable"
     assert told(heard.observations[-1])["trouble"] == "vantage.not-run"
+
+
+async def with_trust(at: Scene, heard: Heard):
+    (place,) = pools.place([node("x", "demo")], Wish(kinds=(VantageKind.NODE,))).places
+    vantage = ClusterVantage(at.running, place, (IMAGE,), SHORT, node_trust=True)
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(1)
+        return await vantage(plan_for(sock.getsockname()[1]), {}, heard)
+
+
+async def test_the_node_s_certificates_are_compared_where_they_may_be_mounted(tmp_path: Path):
+    async with scene(tmp_path) as at:
+        facts = await with_trust(at, Heard())
+    assert facts.complete
+    assert "certificates, 0 of them not in the probe's store" in facts.node_trust  # every node is this machine
+
+
+async def test_a_namespace_that_admits_no_host_path_costs_the_comparison_and_nothing_else(tmp_path: Path):
+    def baseline(key: Key, body: dict) -> None:
+        if key.resource == "pods" and any("hostPath" in one for one in body["spec"].get("volumes") or []):
+            raise errors.forbidden("pods", "p", 'violates PodSecurity "baseline:latest": hostPath volumes')
+
+    heard = Heard()
+    async with scene(tmp_path) as at:
+        at.played.store.admission = baseline
+        facts = await with_trust(at, heard)
+    assert (facts.complete, facts.node_trust, heard.tasks) == (True, "", ["one0"])
+    assert any("may not be mounted" in notice and "hostPath volumes" in notice for notice in facts.notices)
+
+
+@pytest.mark.parametrize(
+    ("fallback", "result", "trouble"), [(MODEL, "pulled", None), ("", "not-tried", "pull.not-pushed")]
+)
+async def test_without_the_fresh_image_the_one_of_the_file_is_pulled_and_the_reason_is_told(
+    tmp_path: Path, fallback: str, result: str, trouble: str | None
+):
+    (place,) = pools.place([node("x", "demo")], Wish(kinds=(VantageKind.NODE,))).places
+    closed = Target(scheme="https", host="127.0.0.1", port=1, path="/v2/")
+    here = VantagePlan(run_id="r1", vantage="workstation", tasks=(), proxy=Proxy(from_environment=False))
+    task = replace(pull(), key="pull:127.0.0.1:1", target=closed, params={"image": "127.0.0.1:1/preflight/nonce:r1"})
+    heard = Heard()
+    async with (
+        fresh(NonceWish(target=closed, repository="preflight/nonce", plan=here), {}) as nonce,
+        scene(tmp_path) as at,
+    ):
+        pulling = Pulling(Terms(fallback=fallback), nonce)
+        vantage = ClusterVantage(at.running, place, (IMAGE,), SHORT, pulling=pulling)
+        plan = plan_for(1)
+        await vantage(replace(plan, tasks=(*plan.tasks, task)), {}, heard)
+    said = told(next(one for one in heard.observations if one.task == task.key))
+    assert (said["result"], said.get("trouble"), said.get("image", "")) == (result, trouble, fallback)
+    assert said["not_pushed"] == "127.0.0.1 was not reached (ECONNREFUSED)"
