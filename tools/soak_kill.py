@@ -16,7 +16,6 @@ import os
 import random
 import re
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -35,7 +34,6 @@ COMMAND = [sys.executable, "-P", "-m", "preflight", "demo", "--format", "console
 FAULTS = ("", "mcr.layers=tls.reset-after-hello", "acr.reach=registry.denied-by-network", "entra.resolve=dns.nxdomain")
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 PATIENCE_S = 60.0
-LINES = 58  # of a whole demo's journal: 50 observations, the facts of three places twice, first and last line
 _DONE = re.compile(r"^(\S+): (\d+) of \d+ targets looked at$", re.MULTILINE)
 
 Verdicts = dict[str, tuple[str, str | None]]  # check -> status, cause
@@ -47,6 +45,7 @@ class Whole(NamedTuple):
     code: int
     verdicts: Verdicts
     seconds: float
+    lines: int  # of its journal: the observations, the facts of each place twice, first and last line
 
 
 class Left(NamedTuple):
@@ -69,7 +68,8 @@ def whole(fault: str, folder: Path) -> Whole:
     begin = time.perf_counter()
     done = subprocess.run([*arguments(fault), "--out", str(folder)], capture_output=True, check=False)
     seconds = time.perf_counter() - begin
-    return Whole(done.returncode, verdicts_of(json.loads((folder / "run.json").read_text())), seconds)
+    run = json.loads((folder / "run.json").read_text())
+    return Whole(done.returncode, verdicts_of(run), seconds, len(run["observations"]) + 2 * len(run["vantages"]) + 2)
 
 
 def arguments(fault: str) -> list[str]:
@@ -102,19 +102,19 @@ class Moment(NamedTuple):
     after_s: float
 
 
-def moment(chance: random.Random, seconds: float) -> Moment:
+def moment(chance: random.Random, undisturbed: Whole) -> Moment:
     """Start-up takes longest, so that time alone would hit little else."""
     if chance.random() < 1 / 3:
-        return Moment(0, chance.uniform(0, 1.1) * seconds)
-    return Moment(chance.randint(1, LINES), chance.choice((0.0, 0.0, chance.uniform(0, 0.3))))
+        return Moment(0, chance.uniform(0, 1.1) * undisturbed.seconds)
+    return Moment(chance.randint(1, undisturbed.lines), chance.choice((0.0, 0.0, chance.uniform(0, 0.3))))
 
 
 def lines_in(out: Path) -> int:
-    """Of its journal; LINES when the reports are there."""
+    """Of its journal; more than any has when the reports are there."""
     with contextlib.suppress(OSError, ValueError):
         (path,) = out.glob("run-*.journal.jsonl")
         return path.read_bytes().count(b"\n")
-    return LINES if (out / "run.json").exists() else 0
+    return sys.maxsize if (out / "run.json").exists() else 0
 
 
 def wait_for(child: subprocess.Popen[bytes], when: Moment, out: Path) -> None:
@@ -218,10 +218,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="soak-kill-") as text:
         folder = Path(text)
         references = {fault: whole(fault, folder / f"whole{at}") for at, fault in enumerate(FAULTS)}
-        length = statistics.median(one.seconds for one in references.values())
         for at in range(given.runs):
             fault, number = chance.choice(FAULTS), chance.choice(SIGNALS)
-            left = killed(fault, number, moment(chance, length), folder / f"run{at}")
+            left = killed(fault, number, moment(chance, references[fault]), folder / f"run{at}")
             kind, count, lost = recovered(left, references[fault])
             kinds[number.name, kind] += 1
             observations.append(count)

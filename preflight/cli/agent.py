@@ -80,7 +80,7 @@ async def _answer(ports: tuple[int, ...]) -> None:
     task = asyncio.create_task(answering.answer(ports))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
-    with suppress(asyncio.CancelledError):
+    with suppress(asyncio.CancelledError), _listened(loop, task.cancel):
         await task
 
 

@@ -14,7 +14,7 @@ import pytest
 from builders.played import SHORT, VANTAGE, Heard, agents, alive, own_agents, plan_for, scene
 
 from preflight.model.secret import Secret
-from preflight.model.vocabulary import ProbeName
+from preflight.model.vocabulary import ADDRESS_VARIABLE, ProbeName
 
 
 @pytest.fixture
@@ -90,11 +90,29 @@ async def test_an_agent_that_is_killed_makes_the_vantage_incomplete_never_passed
     assert heard.observations == []
 
 
+def test_an_agent_that_answers_ends_when_whoever_started_it_is_gone():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    command = [sys.executable, "-P", "-m", "preflight", "agent", "--listen", str(port)]
+    environ = {**os.environ, ADDRESS_VARIABLE: "127.0.0.1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ) as agent:
+        ends = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        assert agent.stdout is not None
+        agent.stdout.close()
+        assert agent.wait(60) == 0
+
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path
 from builders.played import Heard, plan_for, scene
-from preflight.model.vocabulary import ProbeName
+from preflight.model.vocabulary import ADDRESS_VARIABLE, ProbeName
 
 async def main():
     heard = Heard()
