@@ -9,7 +9,7 @@ from preflight.judge.walk import REAL, Slice, Tables, duration, has_facts, outco
 from preflight.model.causes import CAUSES
 from preflight.model.plan import Check
 from preflight.model.run import Verdict
-from preflight.model.vocabulary import Severity, Stage, Status
+from preflight.model.vocabulary import ProbeName, Severity, Stage, Status
 
 _TRANSPORT = (Stage.DNS, Stage.PROXY, Stage.TCP)
 
@@ -84,7 +84,16 @@ class _Court:
     def _judge(self, check: Check, part: Slice) -> Outcome | None:
         if part.hop is None and self._unfinished() is not None:
             return None
-        return outcome(check, part, self.scene, self.tables)
+        judged = outcome(check, part, self.scene, self.tables)
+        return None if judged is not None and judged.status is Status.FAIL and self._unread(part) else judged
+
+    def _unread(self, part: Slice) -> bool:
+        """An answer that came whole, and that the probe had no time to read: what it seems to lack says nothing."""
+        observation, hop = self.scene.observation, part.hop
+        cut = self.interrupted and not observation.finished and observation.probe is not ProbeName.HTTP
+        if not cut or hop is None or part.stage is not Stage.HTTP or hop.http is UNSET:
+            return False
+        return hop.http.result == "ok" and not hop.service
 
     def _unfinished(self) -> Outcome | None:
         """Why facts may be missing that the probe would have brought."""

@@ -223,6 +223,19 @@ def test_an_interruption_changes_nothing_of_what_a_probe_had_finished():
     assert ("unknown", "check.interrupted") in cut.values()
 
 
+def test_an_answer_that_the_probe_had_no_time_to_read_does_not_fail():
+    """Read it would have facts of its own; a run that nobody interrupted, and facts that are there, are judged."""
+    how = tables(answer_with=lambda hop: PASS if hop.service else fail("kube.unexpected-answer", "not as it should be"))
+    probe = {"probe": ProbeName.KUBE_API, "checks": [REACH]}
+    assert statuses(hop(), how=how, interrupted=True, finished=False, **probe)["mcr.reach"] == (
+        "unknown", "check.interrupted",
+    )  # fmt: skip
+    assert statuses(hop(), how=how, interrupted=True, finished=True, **probe)["mcr.reach"][0] == "fail"
+    read = hop(service={"kind": "version"})
+    bad = tables(answer_with=lambda _hop: fail("kube.unexpected-answer", "not as it should be"))
+    assert statuses(read, how=bad, interrupted=True, finished=False, **probe)["mcr.reach"][0] == "fail"
+
+
 def test_a_deadline_after_a_failure_changes_nothing():
     assert statuses(SILENT, deadline_hit=True)["mcr.reach"] == ("fail", "tcp.timeout")
 
