@@ -221,7 +221,7 @@ async def observe_inside(
             }
             evidence = await conducted(plan, env, {**here, **there}, secrets, how, kept=kept)
         left = tuple(dict.fromkeys(one.leftovers for one in running.values() if one.leftovers))
-        left = (*left, *pulls.notices(pulling, env, options))
+        left = (*left, *pulls.notices(pulling, evidence, env, options, trip.images))
     return msgspec.structs.replace(evidence, notices=(*evidence.notices, *trip.notices, *left))
 
 

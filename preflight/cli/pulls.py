@@ -3,17 +3,24 @@
 Nothing is pushed anywhere unless `--push-nonce` names a repository.
 """
 
+from collections.abc import Iterator, Sequence
+from typing import Final
+
 import msgspec
 
 from preflight.catalogue.places import login_server
 from preflight.cli.cluster_options import Options
 from preflight.failures import UsageFailure
+from preflight.judge.scene import listed
 from preflight.model.environment import Environment
 from preflight.model.plan import Plan, Target, VantagePlan
+from preflight.model.run import Evidence
 from preflight.model.vocabulary import VantageKind
 from preflight.plan import vantage_plan
 from preflight.vantages.nonce import Wish
 from preflight.vantages.pulling import NO_SECRET, Pulling, Terms
+
+_MOST_NODES: Final = 10  # of one image that are named
 
 
 def planned(env: Environment, options: Options, images: tuple[str, ...], run_id: str) -> Environment:
@@ -66,12 +73,25 @@ def terms(env: Environment, options: Options) -> Terms:
     )
 
 
-def notices(pulling: Pulling, env: Environment, options: Options) -> tuple[str, ...]:
-    """What pulls leave on nodes and in the registry, and a secret that cannot be where it is looked for."""
-    images = ", ".join(f"{', '.join(images)} on {node}" for node, images in pulling.left.items())
-    left = (f"left on nodes, until the kubelet collects unused images: {images}",) if images else ()
+def notices(
+    pulling: Pulling, evidence: Evidence, env: Environment, options: Options, images: Sequence[str]
+) -> tuple[str, ...]:
+    """What the run leaves on nodes and in the registry, and a secret that cannot be where it is looked for."""
+    found: dict[str, list[str]] = {}
+    for node, image in (*_probed(evidence, images), *pulling.left):
+        found.setdefault(image, []).append(node)
+    told = "; ".join(f"{image} on {listed(sorted(set(nodes)), _MOST_NODES)}" for image, nodes in found.items())
+    left = (f"left on nodes, until the kubelet collects unused images: {told}",) if told and options.pulls else ()
     named = env.registry.pull_secret
     astray = named not in (None, NO_SECRET) and options.namespace is None
     lost = (f"registry.pull_secret: {named} is not in the namespace that this run makes; give --namespace",)
     stays = (pulling.nonce.notice,) if pulling.nonce is not None and pulling.nonce.notice else ()
     return (*left, *stays, *(lost if astray else ()))
+
+
+def _probed(evidence: Evidence, images: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Node and image of each probe that started there, as the facts of its place tell."""
+    for facts in evidence.vantages:
+        where, _, image = facts.place.rpartition(", image ")
+        if where.startswith("node ") and image in images and facts.finished:
+            yield where.removeprefix("node ").partition(",")[0], image

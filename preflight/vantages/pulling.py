@@ -7,7 +7,6 @@ registry, and nothing of the image is ever started. One `Pulling` serves all pla
 import asyncio
 import contextlib
 import time
-from collections import defaultdict
 from typing import Any, Final
 
 import msgspec
@@ -55,12 +54,12 @@ class Pulling:
     def __init__(self, terms: Terms, nonce: Nonce | None = None) -> None:
         self._terms, self.nonce = terms, nonce
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._left: defaultdict[str, set[str]] = defaultdict(set)
+        self._left: set[tuple[str, str]] = set()
 
     @property
-    def left(self) -> dict[str, tuple[str, ...]]:
-        """Node -> images that pulls of this run have put there."""
-        return {node: tuple(sorted(images)) for node, images in sorted(self._left.items())}
+    def left(self) -> tuple[tuple[str, str], ...]:
+        """Node and image that pulls of this run have put there."""
+        return tuple(sorted(self._left))
 
     async def observe(self, running: Operation, task: Task, place: Place, node: str, secrets: Secrets) -> Observation:
         """One task at one place; `node` is where the place's probe stands, "" when it stands nowhere."""
@@ -74,7 +73,7 @@ class Pulling:
         except ClusterFailure as failure:
             facts |= {"result": "not-tried", "trouble": failure.cause, "message": failure.text}
         if facts["result"] == "pulled" and facts["node"]:
-            self._left[facts["node"]].add(facts["image"])
+            self._left.add((facts["node"], facts["image"]))
         took = round((time.monotonic() - begin) * 1000, 3)
         kept = {name: value for name, value in facts.items() if value}
         hop = Hop(

@@ -88,14 +88,14 @@ async def test_a_pull_goes_on_beside_the_agent_on_its_node_and_is_one_observatio
         assert (said["result"], said["node"], said["login"]) == ("pulled", "aks-demo-0", "as the kubelet itself")
         assert seen[f"pull:{ACR}:443"].vantage == VANTAGE
         assert [pod["spec"]["nodeName"] for pod in pods] == ["aks-demo-0"]
-        assert pulling.left == {"aks-demo-0": (MODEL,)}
+        assert pulling.left == (("aks-demo-0", MODEL),)
 
 
 async def test_a_definite_refusal_is_told_at_once_with_the_kubelet_s_words(tmp_path: Path):
     async with pulls(tmp_path, pull(), terms=Terms(), kubelet_says=UNTRUSTED) as (_, seen, _pods, _, pulling):
         said = told(seen[f"pull:{ACR}:443"])
         assert (said["result"], said["message"]) == ("failed", UNTRUSTED)
-        assert pulling.left == {}
+        assert pulling.left == ()
 
 
 async def test_what_may_pass_is_tried_twice(tmp_path: Path):
