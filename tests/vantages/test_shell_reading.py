@@ -107,6 +107,10 @@ ENDS = [
         ending("error:0A00010B:SSL routines::wrong version number", 35, TRY, THERE, HELLO), ("tls", "not-tls"), id="plain",
     ),
     pytest.param(
+        ending("OpenSSL/3.0.19: error:0A000458:SSL routines::tlsv1 unrecognized name", 35, TRY, THERE, HELLO),
+        ("tls", "alert"), id="alert, OpenSSL 3",
+    ),
+    pytest.param(
         ending("error:0A000410:SSL routines::sslv3 alert handshake failure", 35, TRY, THERE, HELLO),
         ("tls", "alert"), id="alert",
     ),
@@ -196,6 +200,21 @@ def test_dig_tells_chain_addresses_and_rcode_of_each_type():
     assert (four.rtype, four.rcode, four.addresses, four.ttl) == ("A", "NOERROR", ("10.1.2.3",), 30)
     assert four.chain == (HOST, "acr.privatelink.example")
     assert (six.rtype, six.rcode, six.server, six.duration_ms) == ("AAAA", "SERVFAIL", "10.0.0.10:53", 9.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "result", "truncated"),
+    [
+        (";; Got bad packet: bad compression pointer\n42 bytes", "malformed", False),
+        (
+            ";; Truncated, retrying in TCP mode.\n;; communications error to 10.0.0.10#53: connection reset", "timeout", True,
+        ),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_none_and_one_that_does_not_fit_are_told_apart(text: str, result: str, truncated: bool):
+    lines = ["@1795613568", *text.splitlines(), "@1795613568", "rc=9"]
+    for one in lookups.from_dig(told(lines), RESOLVER):
+        assert (one.result, one.truncated) == (result, truncated)
 
 
 @pytest.mark.parametrize(

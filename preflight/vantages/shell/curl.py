@@ -138,7 +138,7 @@ def _tls(run: Run, terms: Terms, beside: TlsFacts | None, *, answered: bool) -> 
         alpn=run.alpn,
         verify_code=_verify_code(run, beside) if result == "unverified" else None,
         verify_message=run.message if result == "unverified" else None,
-        alert=_alert(run.message) if result == "alert" else None,
+        alert=words.alert(run.message) if result == "alert" else None,
         errno=words.errno(run.message) if result == "reset" else None,
         bytes_received=1 if run.server_spoke and result != "ok" else 0,
         chain=chain,
@@ -160,14 +160,9 @@ def _failed(run: Run) -> str | None:
         return None
     if "wrong version" in said or "http request" in said or "packet length" in said or "record layer" in said:
         return "not-tls"
-    if "alert" in said:
+    if words.alert(said) is not None:
         return "alert"
     return "reset" if words.errno(said) == "ECONNRESET" else "closed"
-
-
-def _alert(message: str) -> str:
-    """`error:0A000410:SSL routines::sslv3 alert handshake failure` -> `handshake_failure`."""
-    return message.lower().rpartition("alert ")[2].strip().replace(" ", "_")[:60]
 
 
 def _verify_code(run: Run, beside: TlsFacts | None) -> int:

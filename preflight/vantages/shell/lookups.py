@@ -18,6 +18,7 @@ _SERVER = re.compile(r";; SERVER: ([0-9A-Fa-f.:]+)#([0-9]+).*?(?:\((UDP|TCP)\))?
 _FAILED = re.compile(
     r"(?:;; )?(?:communications error to|UDP setup with|;; connection timed out).*|.*no servers could be reached.*"
 )
+_BAD, _CUT = "Got bad packet", "Truncated, retrying in TCP mode"
 _TYPES = ("A", "AAAA")
 _REFUSALS = re.compile(r"(?:can't find|server can't find) \S+: ([A-Z]{4,12})")
 _MAX = 64  # addresses and names of one answer
@@ -75,17 +76,18 @@ def _addresses(texts: Iterable[str]) -> tuple[str, ...]:
 
 def _no_answer(told: Told) -> bool:
     failed = any(_FAILED.fullmatch(line.strip()) for line in told.lines)
-    return failed or told.exit_code is None or told.exit_code >= words.KILLED
+    return failed or _BAD in told.text or told.exit_code is None or told.exit_code >= words.KILLED
 
 
 def _unanswered(rtype: str, told: Told, resolver: ResolverFacts, shared_by: int) -> DnsAnswer:
-    """No server answered: silent, or the way to it says no."""
-    code = words.errno(told.text)
+    """No server answered: silent, the way to it says no, or what came is no answer."""
+    code, truncated, malformed = words.errno(told.text), _CUT in told.text, _BAD in told.text
     return DnsAnswer(
         server=resolver.nameservers[0] if resolver.nameservers else "",
         rtype=rtype,
-        transport="udp",
-        result="error" if code else "timeout",
+        transport="tcp" if truncated else "udp",
+        result="malformed" if malformed else "error" if code else "timeout",
+        truncated=truncated,
         errno=code,
         at_ms=0.0,
         duration_ms=round(told.seconds * 1000 / max(shared_by, 1), 3),

@@ -16,7 +16,6 @@ _DATES = re.compile(r"\s+v:NotBefore: (.*?); NotAfter: (.*)")
 _CODE = re.compile(r"Verify return code: ([0-9]{1,3}) \((.*?)\)")
 _VERSION = re.compile(r"New, (TLSv[0-9.]+), Cipher is (\S+)|Protocol\s*: (TLSv[0-9.]+)")
 _ALPN = re.compile(r"ALPN protocol: (\S+)")
-_ALERT = re.compile(r"alert ([a-z ]+?)(?::|$)", re.IGNORECASE)
 _NOT_TLS = (
     "wrong version number",
     "packet length too long",
@@ -53,7 +52,6 @@ def tls(told: Told, name: str, trust: str, offered: tuple[str, ...]) -> TlsFacts
     code = int(verify[1]) if verify else None
     shaken = bool(chain)
     result = _result(told) if not shaken else "ok" if code == 0 else "unverified" if code is not None else "timeout"
-    alert = _ALERT.search(told.text) if result == "alert" else None
     alpn = _ALPN.search(told.text)
     return TlsFacts(
         server_name=name,
@@ -65,7 +63,7 @@ def tls(told: Told, name: str, trust: str, offered: tuple[str, ...]) -> TlsFacts
         alpn=alpn[1][:32] if alpn and shaken else None,
         verify_code=code if shaken and code else None,
         verify_message=verify[2][:_MAX] if verify and shaken and code else None,
-        alert=alert[1].strip().replace(" ", "_").lower() if alert else None,
+        alert=words.alert(told.text) if result == "alert" else None,
         bytes_received=_received(told),
         chain=chain,
         chain_source="handshake" if chain else None,
@@ -80,7 +78,7 @@ def _result(told: Told) -> str:
     text = told.text.lower()
     if any(word in text for word in _NOT_TLS):
         return "not-tls"
-    if " alert " in text:
+    if words.alert(text) is not None:
         return "alert"
     if words.errno(text) == "ECONNRESET":
         return "reset"

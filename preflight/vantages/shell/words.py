@@ -14,6 +14,8 @@ _ERRORS = (
     (re.compile(r"permission denied|not permitted|errno[=:]1\b|errno[=:]13\b", re.IGNORECASE), "EACCES"),
     (re.compile(r"cannot assign requested|errno[=:]99", re.IGNORECASE), "EADDRNOTAVAIL"),
 )
+# openssl/sslerr.h: reasons of alerts begin with the protocol in which each was defined.
+_ALERT = re.compile(r"(?:tlsv1|sslv3|tlsv13|tlsv1\.3)(?: alert)? ([a-z][a-z ]{2,40}[a-z])", re.IGNORECASE)
 _SILENT = re.compile(r"timed? ?out|errno[=:]110", re.IGNORECASE)
 _UNKNOWN_NAME = re.compile(
     r"could ?n.t resolve|name or service not known|bad address|temporary failure in name|no address associated"
@@ -25,6 +27,12 @@ _UNKNOWN_NAME = re.compile(
 def errno(text: str) -> str | None:
     """The errno behind a message; None when it names none."""
     return next((code for pattern, code in _ERRORS if pattern.search(text)), None)
+
+
+def alert(text: str) -> str | None:
+    """The alert that OpenSSL was sent: `...:tlsv1 unrecognized name:...` -> `unrecognized_name`."""
+    found = _ALERT.search(text)
+    return found[1].strip().lower().replace(" ", "_") if found is not None else None
 
 
 def is_silence(text: str) -> bool:
