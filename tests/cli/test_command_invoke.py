@@ -14,6 +14,7 @@ import pytest
 from preflight.lab import deployment as at
 from preflight.lab.commands import runner
 from preflight.lab.embedded import Lab
+from preflight.lab.faults import parse
 from preflight.lab.http import Response, document
 from preflight.lab.services.arm import ManagedCluster, failure
 
@@ -208,6 +209,23 @@ async def test_what_the_resource_manager_says_is_a_cause(world: World, answers: 
     assert findings(run)[cause] == ["pod/aks-command"]
     assert said in json.dumps(run["findings"])
     assert {one["status"] for one in run["verdicts"] if one["vantage"] == "pod/aks-command"} == {"unknown"}
+
+
+UNREACHABLE = [
+    ("aks-egress.arm=tcp.refused", "ECONNREFUSED"),
+    ("aks-egress.arm=dns.nxdomain", "the name has no address here"),
+    ("aks-egress.arm=tls.intercepted", "TLS unverified"),
+    ("aks-egress.arm=http.reset", "no complete answer (reset"),
+]
+
+
+@pytest.mark.parametrize(("fault", "said"), UNREACHABLE)
+async def test_a_resource_manager_that_cannot_be_reached_says_where_the_way_ends(world: World, fault: str, said: str):
+    await world.lab.replace([parse(fault)])
+    code, err, run = await world.run(*ONE)
+    assert code == 3, err
+    assert findings(run)["azure.unreachable"] == ["pod/aks-command"]
+    assert said in json.dumps(run["findings"])
 
 
 async def test_throttling_that_ends_is_waited_for(world: World):
