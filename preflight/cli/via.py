@@ -171,5 +171,6 @@ def _pod(client: Client, one: Found) -> ShellVantage:
     where = Where(
         via=f"{EXISTING_POD} {spot.namespace}/{spot.pod}/{spot.container}",
         words=f"pod {spot.namespace}/{spot.pod}, container {spot.container}, node {one.node or 'unknown'}",
+        node=one.node,
     )
     return ShellVantage(lambda text: execute.shell(client, spot, text), where)

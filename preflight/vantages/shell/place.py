@@ -21,6 +21,7 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
 
     via: str  # as on the command line: "existing-pod shop/model-0"
     words: str  # "pod shop/model-0, container app, node aks-user1-0"
+    node: str = ""  # where it is known
 
 
 def place(section: Section, plan: VantagePlan) -> Place:
@@ -47,6 +48,7 @@ def facts(section: Section, found: Place, plan: VantagePlan, where: Where) -> Va
         tool_version=__version__,
         host=host[:255],
         place=f"shell probe in {where.words}",
+        node=where.node,
         via=where.via,
         platform=f"shell probe; tools: {tools}",
         resolver=found.resolver,
