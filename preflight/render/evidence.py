@@ -156,7 +156,9 @@ def _target(
     return msgspec.structs.replace(
         target,
         names=tuple(_names(seen)),
-        attempts=tuple(attempt for one in seen for attempt in _attempts(one, failed.get(one.vantage))),
+        attempts=tuple(
+            attempt for one in seen for attempt in (*_attempts(one, failed.get(one.vantage)), *_alone(one))
+        ),
         chains=presented(seen, expected),
         answers=() if fine else tuple(_answers(seen)),
         facts=tuple(
@@ -256,6 +258,13 @@ def _attempts(seen: Observation, failed_at: str | None) -> Iterable[Attempt]:
             last = at == len(hop.connections)
             shaken = one.tls if one.tls is not UNSET else None
             yield _attempt(seen.vantage, hop, _address(one.tcp), _tcp(one.tcp), shaken, broke=broke, last=last)
+
+
+def _alone(seen: Observation) -> Iterable[Attempt]:
+    """The second try, when few others asked."""
+    if seen.alone is not UNSET:
+        told = msgspec.structs.replace(seen, hops=seen.alone.hops, vantage=f"{seen.vantage}, again alone")
+        yield from _attempts(told, None)
 
 
 def _unconnected(hop: Hop) -> str:

@@ -11,6 +11,7 @@ import pytest
 from builders.example_runs import EXAMPLES
 from builders.extreme_runs import EVIL, hostile, large
 
+from preflight.model.observation import Repeat
 from preflight.model.vocabulary import Status
 from preflight.render import html
 
@@ -170,3 +171,13 @@ def test_a_very_large_run_stays_below_a_megabyte(failing):
 
 def test_rendering_twice_gives_the_same_bytes():
     assert html.render(EXAMPLES["failing"]()) == PAGES["failing"]
+
+
+def test_the_second_try_of_what_failed_in_a_crowd_stands_beside_the_first():
+    run = EXAMPLES["failing"]()
+    one = next(seen for seen in run.observations if seen.vantage == "node/user1" and "mcr" in seen.task)
+    again = Repeat(started=one.started, duration_ms=5.0, hops=one.hops[:1], finished=True)
+    told = tuple(msgspec.structs.replace(seen, alone=again) if seen is one else seen for seen in run.observations)
+    page = html.render(msgspec.structs.replace(run, observations=told))
+    assert "node/user1, again alone" in page
+    assert "again alone" not in html.render(run)

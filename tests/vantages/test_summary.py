@@ -8,7 +8,7 @@ from builders import example_runs, facts
 
 from preflight.judge import judge
 from preflight.judge.run import evidence_of
-from preflight.model.observation import Observation
+from preflight.model.observation import Observation, Repeat
 from preflight.model.plan import Target, Task, VantagePlan
 from preflight.model.run import Run
 from preflight.model.vocabulary import ProbeName
@@ -147,3 +147,22 @@ def test_a_summary_is_read_in_another_process(tmp_path):
     argv = ("agent", "--plan", str(tmp_path / "plan.json"), "--vantage", "pod/a", "--summary", str(tmp_path / "left"))
     subprocess.run([sys.executable, "-P", "-m", "preflight", *argv], check=True, capture_output=True, timeout=60)
     assert summary.unpack(plan, (tmp_path / "left").read_text()) is not None
+
+
+def test_a_second_try_arrives_too_and_is_judged():
+    run, name = example_runs.failing(), "pod/user1"
+    good = {one.task: one for one in seen(example_runs.healthy(), name)}
+    tried = [
+        msgspec.structs.replace(one, alone=Repeat(started=one.started, duration_ms=9.0, hops=good[one.task].hops))
+        if "blob" in one.task
+        else one
+        for one in seen(run, name)
+    ]
+    plan = part(run, name)
+    found = summary.unpack(plan, summary.pack(plan, place(run, name), tried).decode())
+    assert found is not None
+    whole = evidence_of(run)
+    back = {one.task: one for one in found.observations}
+    mixed = tuple(back.get(one.task, one) if one.vantage == name else one for one in whole.observations)
+    told = {one.check: one.cause for one in judge(msgspec.structs.replace(whole, observations=mixed)).verdicts}
+    assert told["storage.blob.reach@pod/user1"] == "check.load-induced"
