@@ -156,9 +156,7 @@ def _target(
     return msgspec.structs.replace(
         target,
         names=tuple(_names(seen)),
-        attempts=tuple(
-            attempt for one in seen for attempt in (*_attempts(one, failed.get(one.vantage)), *_alone(one))
-        ),
+        attempts=tuple(attempt for one in seen for attempt in (*_attempts(one, failed.get(one.vantage)), *_alone(one))),
         chains=presented(seen, expected),
         answers=() if fine else tuple(_answers(seen)),
         facts=tuple(
