@@ -58,6 +58,7 @@ class Operation:
         self._following: asyncio.Task[None] | None = None
         self._shared: dict[str, asyncio.Task[str]] = {}
         self._creating = asyncio.Semaphore(_CREATING)
+        self.arriving = asyncio.Semaphore(_CREATING)  # plans that are written at once: a thousand copies take much room
         self.followed, self.reading = asyncio.Semaphore(_FOLLOWED), asyncio.Semaphore(_READING)
         self.of_jobs = Warned(client, self._path("Event"), warned.JOBS)
         self.of_pods = Warned(client, self._path("Event"), warned.PODS)

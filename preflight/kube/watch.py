@@ -39,6 +39,11 @@ class Board:
         """Whether the Job's pod was there and is no more."""
         return job in self._deleted
 
+    def forget(self, job: str) -> None:
+        """Nobody asks for this Job any more."""
+        self._pods.pop(job, None)
+        self._news.pop(job, None)
+
     async def changed(self, job: str, seen: Json | None, limit_s: float) -> Json | None:
         """The Job's pod once it is another than what was seen, or after `limit_s`."""
         before = job in self._deleted

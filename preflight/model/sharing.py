@@ -18,6 +18,7 @@ class Shared:
 
     def __init__(self) -> None:
         self._known: dict[Any, Any] = {}
+        self._dicts: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
         self._fields: dict[type, tuple[str, ...]] = {}
 
     def of(self, value: _S) -> _S:
@@ -29,6 +30,8 @@ class Shared:
                 same = self._known.setdefault(part, part)
             elif kind is tuple:
                 same = self._tuple(part)
+            elif kind is dict:
+                same = self._dict(part)
             elif isinstance(part, msgspec.Struct):
                 same = self.of(part)
             else:
@@ -55,6 +58,12 @@ class Shared:
             known = tuple(map(self._part, value))
             self._known[known] = known
         return known
+
+    def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        """Facts of a service, mostly none; of anything else than texts each is its own."""
+        if not all(type(part) is str for pair in value.items() for part in pair):
+            return value
+        return self._dicts.setdefault(tuple(value.items()), value)
 
     def _part(self, value: Any) -> Any:
         if isinstance(value, Certificate):

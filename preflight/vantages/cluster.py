@@ -143,8 +143,7 @@ class _Attempt:
     async def run(self, image: str, secrets: Secrets, attempt: int, *, node_trust: bool = False) -> VantageFacts:
         """Raises `Failed` or `ClusterFailure`."""
         probe = msgspec.structs.replace(await self._probe(image, secrets, attempt), node_trust=node_trust)
-        created = await self._running.start(probe)
-        start = Start(self._running, created, self._patience, placed=self._placed)
+        start = Start(self._running, await self._running.start(probe), self._patience, placed=self._placed)
         self.job = start.job
         try:
             pod = await start.pod()
@@ -161,6 +160,7 @@ class _Attempt:
         finally:
             ending.cancel()
             await asyncio.gather(ending, return_exceptions=True)
+            self._board.forget(self.job)
 
     async def _heard(self, pod: str, ending: asyncio.Task[pods.Ended]) -> VantageFacts:
         """Read the log until it is complete, or for a moment more than the pod lives."""
@@ -193,10 +193,12 @@ class _Attempt:
         # One plan serves every pool of a kind: the name of the vantage comes on the command line.
         whole = await self._peers.filled(self._plan) if self._peers is not None else self._plan
         shared = msgspec.structs.replace(whole, vantage=self._place.kind.value)
+        async with self._running.arriving:
+            plan_map = await self._running.plan_map(msgspec.json.encode(shared).decode())
         return Probe(
             place=self._place,
             image=image,
-            plan_map=await self._running.plan_map(msgspec.json.encode(shared).decode()),
+            plan_map=plan_map,
             secret=await self._running.secret(values) if values else None,
             variables=tuple(sorted(values)),
             token=SERVICE_ACCOUNT in wanted and self._place.kind is VantageKind.POD,

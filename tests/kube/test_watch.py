@@ -150,3 +150,12 @@ async def test_an_object_that_is_no_pod_breaks_nothing(odd: dict):
     board.put("ADDED", odd)
     board.replace([odd])
     assert board.pod("one") is None
+
+
+async def test_a_job_that_nobody_asks_for_any_more_is_forgotten():
+    board = Board()
+    board.put("ADDED", pod("one", "3"))
+    board.forget("one")
+    board.forget("two")
+    assert board.pod("one") is None
+    assert not board.deleted("one")
