@@ -38,9 +38,11 @@ def judge(hop: Hop, scene: Scene) -> Outcome | None:
     return _together(hop, bad, len(outcomes)) if bad else _well(hop, len(outcomes))
 
 
-def missing(_check: Check, _role: str, _observation: Observation) -> Outcome:
+def missing(_check: Check, role: str, observation: Observation) -> Outcome:
     """A pod that is asked on one port only has no other steps."""
-    return good()
+    if role in _STEPS and observation.hops:
+        return good()
+    return unknown("vantage.incomplete", f"the step {role} was not reached")
 
 
 def failing(observation: Observation) -> tuple[int, ...]:
