@@ -62,6 +62,7 @@ def reconciled(evidence: Evidence, verdicts: dict[str, Verdict]) -> dict[str, Ve
             if verdict.cause in _TRUST:
                 _condemn(pull, found, seen, evidence.plan.checks)
             found[verdict.check] = _failing(pull, verdict, found, facts.get(pull.check.vantage))
+            _follow(pull, found)
     for check in evidence.plan.checks:
         verdict, observation = found[check.id], seen.get((check.vantage, check.task))
         known = trusted.get(check.vantage, set())
@@ -208,6 +209,17 @@ def _failing(pull: _Pull, verdict: Verdict, found: dict[str, Verdict], facts: Va
         was = f"{told} ({verdict.cause})"
         return replace(verdict, cause=DIFFERS, owner=CAUSES[DIFFERS].owner, reason=was)
     return replace(verdict, reason=told)
+
+
+def _follow(pull: _Pull, found: dict[str, Verdict]) -> None:
+    """The content waits for the pull, or for what that waits for."""
+    verdict = found[pull.check.id]
+    content = found[pull.content.id] if pull.content is not None else None
+    if content is None or content.status is not Status.BLOCKED or content.blocked_by != verdict.check:
+        return
+    first = found[verdict.blocked_by] if verdict.blocked_by is not None else verdict
+    told = f"{first.requirement} comes first ({first.cause})"
+    found[content.check] = replace(content, blocked_by=first.check, reason=told)
 
 
 def _is_same(pull: Verdict, probe: Verdict, hop: Hop) -> bool:

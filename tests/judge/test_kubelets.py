@@ -143,7 +143,9 @@ def test_what_stops_probe_and_pull_alike_is_one_finding():
     done = run(CUT, pulled("failed", f"{SAID}dial tcp 20.60.1.4:443: i/o timeout"))
     assert statuses(done)["acr.pull"] == ("blocked", None)
     assert [one.cause for one in done.findings] == ["tcp.timeout"]
-    assert {"acr.pull@node/user1", "acr.reach@node/user1"} <= set(done.findings[0].checks)
+    pulls = {"acr.pull@node/user1", "acr.pull-layers@node/user1"}
+    assert {"acr.reach@node/user1", *pulls} <= set(done.findings[0].checks)
+    assert {one.blocked_by for one in done.verdicts if one.check in pulls} == {"acr.reach@node/user1"}
 
 
 def test_a_foreign_issuer_that_the_node_does_not_trust_either_is_one_finding():

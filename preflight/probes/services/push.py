@@ -112,6 +112,8 @@ def _must(reply: Reply, good: tuple[int, ...], what: str) -> None:
 
 def _why(reply: Reply) -> str:
     """What the transport says, as far as one word goes; the rest is in the workstation's own checks."""
+    if not reply.hop.connections and reply.hop.dns and not reply.hop.dns.addresses:
+        return " (its name does not resolve)"
     failed = [one.tcp.errno or one.tcp.result for one in reply.hop.connections if one.tcp.result != "connected"]
     broken = [one.tls.result for one in reply.hop.connections if one.tls and one.tls.result != "ok"]
     return f" ({(failed or broken)[0]})" if failed or broken else ""
