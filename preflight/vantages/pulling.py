@@ -26,6 +26,7 @@ from preflight.vantages.nonce import Nonce
 
 Json = dict[str, Any]
 _AT_ONCE: Final = 50  # pulls of all nodes together: a registry and a NAT gateway have to carry them
+_LONGEST: Final = 2  # deadlines of one pull, until the last one may begin
 _NO_NODE_S: Final = 30.0
 _AGAIN_S: Final = 25.0  # for a second try of a failure that may pass: the kubelet waits 10 s
 _LOOK_S: Final = 5.0
@@ -55,6 +56,7 @@ class Pulling:
         self._terms, self.nonce = terms, nonce
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._left: set[tuple[str, str]] = set()
+        self._ends: float | None = None  # monotonic: no pull begins later
 
     @property
     def left(self) -> tuple[tuple[str, str], ...]:
@@ -66,7 +68,12 @@ class Pulling:
         started, begin = utc_now(), time.monotonic()
         facts: dict[str, str] = {"image": task.params.get("image", ""), "node": node}
         try:
+            self._ends = self._ends or begin + _LONGEST * self._terms.start_s
             async with self._slots:
+                if time.monotonic() > self._ends:
+                    raise _Ended(
+                        "not-tried", trouble="check.deadline", message="pulls of other nodes took all the time"
+                    )
                 await self._pull(running, task, place, secrets, facts)
         except _Ended as ended:
             facts |= ended.facts
