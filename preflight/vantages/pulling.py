@@ -70,10 +70,6 @@ class Pulling:
         try:
             self._ends = self._ends or begin + _LONGEST * self._terms.start_s
             async with self._slots:
-                if time.monotonic() > self._ends:
-                    raise _Ended(
-                        "not-tried", trouble="check.deadline", message="pulls of other nodes took all the time"
-                    )
                 await self._pull(running, task, place, secrets, facts)
         except _Ended as ended:
             facts |= ended.facts
@@ -102,6 +98,8 @@ class Pulling:
         self, running: Operation, task: Task, place: Place, secrets: Secrets, facts: dict[str, str]
     ) -> None:
         """Raises `_Ended` or `ClusterFailure`."""
+        if self._ends is not None and time.monotonic() > self._ends:
+            raise _Ended("not-tried", trouble="check.deadline", message="pulls of other nodes took all the time")
         if not facts["node"]:
             raise _Ended("not-tried", trouble="vantage.not-run", message=f"no node of pool {place.pool} was found")
         facts |= await self._image(task)
@@ -110,7 +108,7 @@ class Pulling:
         names = await self._login(running, task, secrets, facts)
         wanted = Pull(place=place, node=facts["node"], image=facts["image"], key=task.key, secrets=names)
         created = await running.pull(wanted)
-        one = _One(running, created, self._terms.start_s)
+        one = _One(running, created, self._terms.start_s, with_secret=bool(names))
         try:
             await one.watch()
         finally:
@@ -146,8 +144,9 @@ class Pulling:
 class _One:
     """One Job from its creation until it is known how its pull ended."""
 
-    def __init__(self, running: Operation, created: Json, limit_s: float) -> None:
+    def __init__(self, running: Operation, created: Json, limit_s: float, *, with_secret: bool) -> None:
         self._running, self._board, self._limit = running, running.board, limit_s
+        self._with_secret = with_secret
         self.job, self._uid = created["metadata"]["name"], created["metadata"]["uid"]
         self._begin = time.monotonic()
         self._no_node_since = 0.0
@@ -201,9 +200,14 @@ class _One:
         self._failing_since = self._failing_since or time.monotonic()
         events = await self._events(pod)
         tried = pods.failures(events) > 1 or time.monotonic() - self._failing_since >= _AGAIN_S
-        if final or tried or not pulls.classify(self._said).ambiguous:
+        if final or tried or not self._may_pass():
             hint = pods.secrets_missing(events)
             raise _Ended("failed", message=f"{self._said}; {hint}" if hint else self._said)
+
+    def _may_pass(self) -> bool:
+        """A kubelet that has not heard of a new Secret within a second pulls without it, and with it the next time."""
+        pull = pulls.classify(self._said)
+        return pull.ambiguous or (self._with_secret and pull.cause == "pull.unauthorized")
 
     async def _over(self, pod: Json | None) -> None:
         limit = f"{self._limit:.0f}"
