@@ -25,6 +25,7 @@ from preflight.lab.pki import Pki
 from preflight.model.observation import VantageFacts
 from preflight.model.vocabulary import VantageKind
 from preflight.vantages.cluster import ClusterVantage
+from preflight.vantages.collected import Collected
 
 NOT_FOUND = (
     'rpc error: code = NotFound desc = failed to pull and unpack image "{0}": failed to resolve reference "{0}": '
@@ -321,6 +322,16 @@ async def test_an_agent_that_cannot_be_understood_is_version_skew_and_the_next_i
         facts = await begun(at, heard)
     assert facts.complete
     assert words in facts.notices[0]
+
+
+async def test_results_that_are_collected_later_tell_of_another_version_too(tmp_path: Path):
+    async with scene(tmp_path) as at:
+        at.played.kubelet.play = script(does_not_know_the_option)
+        await begun(at, Heard())
+        (pod,) = at.played.store.select(PODS)
+        facts = await Collected(at.client, pod)(plan_for(9, tasks=3), {}, Heard())
+    assert (facts.complete, facts.error_cause) == (False, "vantage.version-skew")
+    assert "No such option: --summary" in (facts.error or "")
 
 
 async def test_an_api_server_that_was_lost_and_came_back_costs_nothing(tmp_path: Path):

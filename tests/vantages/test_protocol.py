@@ -83,3 +83,29 @@ def test_any_bytes_behind_the_sentinel_never_raise(data: bytes):
 def test_a_line_holds_no_newline_inside():
     hostile = msgspec.structs.replace(SEEN, tool_error="a\nb\r\n@preflight@ {}")
     assert protocol.encode("r1", 0, protocol.Seen(observation=hostile)).count(b"\n") == 1
+
+
+def test_a_first_line_of_another_protocol_is_recognised_and_what_follows_is_not_relied_on():
+    hello = protocol.encode("r1", 0, protocol.Hello(protocol=7, facts=FACTS))
+    messages, reader = read([hello, *LINES[1:]])
+    assert messages == []
+    assert reader.stranger == protocol.Stranger(tool_version="1", protocol=7)
+    assert reader.broken == 3
+
+
+def test_a_first_line_that_does_not_decode_still_says_whose_it_is():
+    told = b'{"run_id": "r1", "seq": 0, "message": {"type": "hello", "protocol": 1, "facts": {"tool_version": "%s"}}}'
+    messages, reader = read([b"@preflight@ " + told % (b"9.9.9" * 20)])
+    assert (messages, reader.broken) == ([], 1)
+    assert reader.stranger is not None
+    assert len(reader.stranger.tool_version) == 40
+    _, other = read([b"@preflight@ " + (told % b"9.9.9").replace(b"r1", b"r2")])
+    assert other.stranger is None
+    _, later = read([b"@preflight@ " + (told % b"9.9.9").replace(b"hello", b"seen")])
+    assert later.stranger is None
+
+
+def test_versions_that_understand_each_other_are_no_strangers():
+    messages, reader = read(LINES)
+    assert len(messages) == 3
+    assert reader.stranger is None

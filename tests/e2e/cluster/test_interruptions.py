@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from clusters.kit import Kit
@@ -46,6 +47,27 @@ def test_a_signal_ends_the_run_with_a_partial_report_and_nothing_left(
     assert going.returncode == 130, err
     assert json.loads((out / "run.json").read_text())["interrupted"]
     assert world.left() == []
+
+
+def test_what_probes_had_seen_of_a_check_under_way_is_in_the_partial_report(world: World, slow: tuple[str, ...]):
+    """Their pods are told to stop, and what they say then is still read from their logs."""
+    out = world.out()
+    with world.start(out, *slow, "--pool", "user1", "--vantage", "node,pod") as going:
+        world.wait_for(lambda: _heard(out, "node/user1") and _heard(out, "pod/user1"), "a line of both probes")
+        going.send_signal(signal.SIGINT)
+        _, err = going.communicate(timeout=120)
+    assert going.returncode == 130, err
+    seen = json.loads((out / "run.json").read_text())["observations"]
+    for vantage in ("node/user1", "pod/user1"):
+        cut = [one for one in seen if one["vantage"] == vantage and not one["finished"]]
+        assert any(hop.get("dns") for one in cut for hop in one["hops"]), f"{vantage}: {err}"
+    assert world.left() == []
+
+
+def _heard(out: Path, vantage: str) -> bool:
+    """Whether the journal has an observation from there."""
+    lines = [line for path in out.glob("run-*.journal.jsonl") for line in path.read_text().splitlines()]
+    return any('"line":"observation"' in line and f'"vantage":"{vantage}"' in line for line in lines)
 
 
 def test_two_runs_at_once_do_not_meet(world: World):
