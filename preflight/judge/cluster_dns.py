@@ -43,7 +43,7 @@ def judge(_check: Check, hop: Hop, scene: Scene) -> Outcome | None:
     if hop.dns is UNSET:
         return None
     if hop.role == "inside":
-        return _inside(hop, hop.dns.answers)
+        return _inside(hop, hop.dns.answers, scene)
     if hop.role == "outside":
         return _outside(hop, hop.dns.answers, scene)
     return good("asked besides")
@@ -83,21 +83,32 @@ def settle(answers: Sequence[DnsAnswer]) -> DnsAnswer | None:
     return next(iter(definite or answers), None)
 
 
-def _inside(hop: Hop, answers: Sequence[DnsAnswer]) -> Outcome:
+def _inside(hop: Hop, answers: Sequence[DnsAnswer], scene: Scene) -> Outcome:
     name, over_udp, over_tcp = _name(hop), settle(udp(answers)), settle(tcp(answers))
     if over_udp is None:
         return unknown("vantage.incomplete", f"nothing was asked for {name}")
     kind, server = kind_of(over_udp), over_udp.server
     if kind in (Kind.NXDOMAIN, Kind.NODATA):
         return fail("dns.cluster-names", f"{server} answers for {name}: {words_of(over_udp)}")
+    if kind in SILENT and (mute := _mute(scene)):
+        seen = f"{server} asked for {name}: {words_of(over_udp)}"
+        return fail("dns.replica-failing", f"{seen}; asked straight, {listed(mute)} is silent and others answer")
     if kind is not Kind.ADDRESSES:
         also = "; over TCP it answers" if over_tcp is not None and kind_of(over_tcp) in DEFINITE else ""
         return fail(CAUSE_OF[kind], f"{server} asked for {name}: {words_of(over_udp)}{also}")
-    return _without_tcp(name, over_tcp) or good(f"{server}: {words_of(over_udp)}, over UDP and TCP")
+    return _without_tcp(name, over_tcp, scene) or good(f"{server}: {words_of(over_udp)}, over UDP and TCP")
 
 
-def _without_tcp(name: str, over_tcp: DnsAnswer | None) -> Outcome | None:
-    if over_tcp is None or kind_of(over_tcp) in DEFINITE:
+def _mute(scene: Scene) -> list[str]:
+    """Replicas that say nothing when they are asked straight, where others answer: the service may lead to either."""
+    replicas = straight(scene.observation)
+    mute = [one.server for one in replicas if not one.answers]
+    return mute if len(mute) < len(replicas) else []
+
+
+def _without_tcp(name: str, over_tcp: DnsAnswer | None, scene: Scene) -> Outcome | None:
+    """No TCP while UDP works; one query that met a dead replica is no such thing."""
+    if over_tcp is None or kind_of(over_tcp) in DEFINITE or _mute(scene):
         return None
     words = words_of(over_tcp)
     return warn("dns.tcp-blocked", f"{over_tcp.server} answers for {name} over UDP, but over TCP: {words}")
@@ -121,7 +132,9 @@ def _outside(hop: Hop, answers: Sequence[DnsAnswer], scene: Scene) -> Outcome:
     kinds = {kind_of(answer) for answer in samples if answer not in bad}
     if len(kinds) > 1:
         return fail("dns.inconsistent", f"{server} answers differently for {name}: {', '.join(sorted(kinds))}")
-    return _stale(name, samples, scene) or _without_tcp(name, over_tcp) or good(_summary(name, samples, bad, scene))
+    return (
+        _stale(name, samples, scene) or _without_tcp(name, over_tcp, scene) or good(_summary(name, samples, bad, scene))
+    )
 
 
 def _stale(name: str, samples: list[DnsAnswer], scene: Scene) -> Outcome | None:

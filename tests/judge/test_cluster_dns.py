@@ -87,6 +87,14 @@ VERDICTS = [
     pytest.param((GOOD, samples(GONE, GONE)), PASS, PASS, id="a name that does not exist was answered"),
     pytest.param((UDP_ONLY, samples(ok, ok)), (WARN, "dns.tcp-blocked"), PASS, id="no TCP"),
     pytest.param((TCP_ONLY, samples(ok, ok)), (FAIL, "dns.timeout"), (FAIL, "dns.timeout"), id="no UDP"),
+    pytest.param(
+        (TCP_ONLY, samples(ok, ok), *straight(1, A), *straight(2, B, inside=silent, outside=silent)),
+        (FAIL, "dns.replica-failing"), (FAIL, None), id="a dead replica was met twice",
+    ),
+    pytest.param(
+        (UDP_ONLY, samples(ok, silent, silent), *straight(1, A), *straight(2, B, inside=silent, outside=silent)),
+        PASS, (FAIL, "dns.replica-failing"), id="a dead replica was met over TCP",
+    ),
     pytest.param((NO_NAME, samples(ok, ok)), (FAIL, "dns.cluster-names"), (FAIL, None), id="no cluster names"),
     pytest.param((GOOD, samples(servfail, servfail)), PASS, (FAIL, "dns.servfail"), id="no upstream"),
     pytest.param((GOOD, samples(silent, silent)), PASS, (FAIL, "dns.timeout"), id="upstream silent"),

@@ -197,3 +197,56 @@ def test_one_of_two_replicas_that_forwards_to_nowhere_is_named_with_pod_node_and
     place = next(line for line in finding["why"] if "CoreDNS to its upstream" in line)
     assert "coredns-bad (on node2, pool user1) answers for the cluster's own names and not for" in place
     assert "the other one does" in place
+
+
+def test_a_replica_that_answers_nobody_is_named_and_the_other_is_not(world: World, firewall: Kit):
+    home = firewall.settings["NODE1_IP"]
+    behind(world, [{"ip": home}, {"ip": "10.250.1.66"}])
+    try:
+        done = world.run(*PODS, *LOOKUPS)
+    finally:
+        behind(world, [{"ip": home}])
+    assert done.code == 1
+    (finding,) = lookups(done)
+    assert finding["cause"] == "dns.replica-failing"
+    assert finding["title"].startswith("Repair the cluster DNS replica 10.250.1.66")
+    assert any("no answer from 10.250.1.66; the other one answers" in line for line in finding["why"])
+
+
+ROUTER = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: azureml-fe, namespace: default}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: azureml-fe, namespace: default}
+spec:
+  replicas: 0
+  selector: {matchLabels: {stage: azureml-fe}}
+  template:
+    metadata: {labels: {stage: azureml-fe}}
+    spec: {serviceAccountName: azureml-fe, containers: [{name: fe, image: none}]}
+"""
+GRANTED = ("create", "rolebinding", "azureml-fe", "--clusterrole=view", "--serviceaccount=default:azureml-fe")
+
+
+@pytest.mark.parametrize(
+    ("grants", "verdict"), [((), ("warn", "kube.router-forbidden")), (GRANTED, ("pass", None))], ids=["refused", "granted"]
+)  # fmt: skip
+def test_the_rights_of_the_router_s_account_are_judged_apart_from_reaching_the_api_server(
+    world: World, firewall: Kit, grants: tuple[str, ...], verdict: tuple[str, str | None]
+):
+    world.kubectl("apply", "-f", "-", stdin=ROUTER)
+    try:
+        if grants:
+            world.kubectl("-n", "default", *grants)
+        done = world.run(*PODS, "--pool", "user1", "--only", "in-cluster.*")
+    finally:
+        world.kubectl(
+            "-n", "default", "delete", "deployment,serviceaccount,rolebinding", "azureml-fe", "--ignore-not-found"
+        )
+    found = verdicts(done, "pod/user1")
+    assert found["in-cluster.router-rights"] == verdict
+    assert found["in-cluster.api-queries"] == ("pass", None)
+    assert done.code == 0
