@@ -1,10 +1,13 @@
 """Containers that are there already speak for their pool: nothing is created, and what cannot be is named."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from clusters.images import Image
 from clusters.kit import Kit
 from clusters.world import Finished, World
 
@@ -108,6 +111,28 @@ def test_without_curl_and_openssl_tls_is_unknown_and_the_name_is_judged(world: W
     assert seen["storage.blob.resolve"]["status"] == "pass"
     assert (seen["storage.blob.reach"]["status"], seen["storage.blob.reach"]["cause"]) == ("unknown", "vantage.limited")
     assert "neither curl nor openssl" in seen["storage.blob.reach"]["reason"]
+
+
+def test_busybox_tells_names_and_connections_and_no_more(world: World, firewall: Kit, start: Start, tmp_path: Path):
+    program = shutil.which("busybox")
+    if program is None:
+        pytest.skip("needs busybox-static, whose one file is the whole image")
+    image = Image(program=Path(program).read_bytes())
+    firewall.load(image.archive(tmp_path / "busybox.tar", "localhost/busybox:1"))
+    links = "/program mkdir -p /bin && /program --install -s /bin && exec /program sleep 3600"
+    pod = start("tiny-0", "user1", "localhost/busybox:1", command=["/program", "sh", "-c", links])
+    time.sleep(0.5)  # the links are made after the start
+    firewall.fw("drop", "--from", "user1", "--to", firewall.address_of(BLOB), "--port", "443")
+    done = world.run(*HERE, "--only", "storage.*", "--via", "existing-pod", pod)
+    facts, seen = done.vantages["pod/user1"], verdicts(done, "pod/user1")
+    assert facts["complete"], done.err
+    assert "nslookup, nc" in facts["platform"]
+    assert (seen["storage.blob.reach"]["status"], seen["storage.blob.reach"]["cause"]) == ("fail", "tcp.timeout")
+    assert seen["storage.table.resolve"]["status"] == "pass"
+    assert (seen["storage.table.reach"]["status"], seen["storage.table.reach"]["cause"]) == (
+        "unknown",
+        "vantage.limited",
+    )
 
 
 def test_a_pod_of_the_host_s_network_stands_where_nodes_stand(world: World, start: Start, namespace: str):
