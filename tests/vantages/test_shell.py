@@ -18,7 +18,7 @@ from preflight.failures import ClusterFailure
 from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import Limits, Target, Task, VantagePlan
 from preflight.model.vocabulary import ProbeName
-from preflight.vantages.shell import script
+from preflight.vantages.shell import replay, script
 from preflight.vantages.shell.place import Where
 from preflight.vantages.shell.vantage import ShellVantage
 
@@ -244,8 +244,6 @@ async def test_a_proxy_is_gone_through_and_its_password_stays_there(tmp_path: Pa
 
 async def test_no_secret_of_the_run_stands_in_the_script():
     asked = plan(task("https", "acr.example", 443, "/v2/", ProbeName.REGISTRY, secrets=("registry_password",)))
-    from preflight.vantages.shell import replay
-
     text = script.text(asked, await replay.asks(asked))
     assert "registry_password" not in text
     assert text.rstrip().endswith("exit 0")
@@ -267,6 +265,26 @@ async def test_what_no_tool_can_do_is_untested_and_neither_asked_there_nor_here(
     assert facts.complete
     assert [one.untested is UNSET for one in seen] == [False, True, False]
     assert seen[0].hops == seen[2].hops == ()
+
+
+@pytest.mark.parametrize("argv", SHELLS)
+async def test_nobody_is_asked_any_more_when_nobody_listens(argv: tuple[str, ...]):
+    async def slow(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.3)
+
+    async with serve(slow) as server:
+        asked = plan(*(task("http", "127.0.0.1", server.port, f"/{number}") for number in range(30)))
+        text = script.text(asked, await replay.asks(asked))
+        child = await asyncio.create_subprocess_exec(
+            *argv, "-s", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        child.stdin.write(text.encode())
+        await child.stdin.drain()
+        await server.reached(1)
+        child.stdout._transport.close()  # as a websocket that is gone
+        await asyncio.wait_for(child.wait(), 60)
+        assert server.accepted < 30
 
 
 async def test_output_that_ends_early_is_incomplete_and_keeps_what_came():

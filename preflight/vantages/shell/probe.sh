@@ -65,7 +65,7 @@ q() {
   [ "$7" = system ] || F=$B
   k=$7
   shift 7
-  now | rel $n i
+  now | rel $n i || return # nobody listens any more
   names
   if [ $S = tcp ]; then
     tcp
