@@ -21,15 +21,16 @@ from preflight.cli.journal import Journal
 from preflight.cli.lab import until_stopped
 from preflight.cli.options import Selection
 from preflight.failures import UsageFailure
-from preflight.lab.cluster import scenery
+from preflight.lab.cluster import addresses, scenery
 from preflight.lab.cluster.store import Selector
 from preflight.lab.cluster.whole import IMAGE, Cluster, cluster, node
 from preflight.lab.embedded import Lab
 from preflight.lab.faults import Fault, places
 from preflight.lab.script import Answer
+from preflight.model.catalogue import Catalogue, Requirement
 from preflight.model.plan import Mapping
 from preflight.model.run import Evidence
-from preflight.model.vocabulary import VantageKind
+from preflight.model.vocabulary import ProbeName, VantageKind
 
 _API_NAME = scenery.API_NAMES[-1]
 _COREDNS = Selector("pods", "kube-system", {"k8s-app": "kube-dns"})
@@ -74,10 +75,25 @@ async def observe(faults: Sequence[Fault], pools: Sequence[str], banner: str, jo
             options = Options(kubeconfig=str(running.kubeconfig), images=(IMAGE,), pulls=False)
             how = Circumstances(banner=banner, detours=_detours(lab, running))
             scouted = await inside.look(options, env, inside.INSIDE)
-            conducted = inside.conductor(
-                catalogue, env, Selection(), secrets, how, options=options, scouted=scouted
-            )  # fmt: skip
+            skip, notices = _unplayable(catalogue)
+            scouted = msgspec.structs.replace(scouted, notices=(*scouted.notices, *notices))
+            chosen = Selection(skip=skip)
+            conducted = inside.conductor(catalogue, env, chosen, secrets, how, options=options, scouted=scouted)
             return await conducted(journal)
+
+
+def _unplayable(catalogue: Catalogue) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What pods cannot listen for because another program of this machine does, and the sentence that says so."""
+    ports = {one.id: _ports(one) for one in catalogue.requirements if one.probe is ProbeName.PEERS}
+    taken = addresses.occupied(sorted({port for some in ports.values() for port in some}))
+    skipped = tuple(name for name, some in ports.items() if set(some) & set(taken))
+    why = f"another program here listens on {', '.join(map(str, taken))}"
+    return skipped, (f"left out in this demo: {', '.join(skipped)}, because {why}",) if skipped else ()
+
+
+def _ports(requirement: Requirement) -> tuple[int, ...]:
+    told = (requirement.target.rpartition(":")[2], *requirement.params.get("ports", "").split(","))
+    return tuple(int(one) for one in told if one.isdecimal())
 
 
 async def serve(faults: Sequence[Fault], pools: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import os
+import socket
 import ssl
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from preflight.lab.cluster import errors, scenery
+from preflight.lab.cluster import addresses, errors, scenery
 from preflight.lab.cluster.container import Container
 from preflight.lab.cluster.errors import ApiError
 from preflight.lab.cluster.store import Key, Selector, Store
@@ -459,6 +460,23 @@ async def test_the_official_client_understands_it(running: Cluster):
     assert "networking.k8s.io" in {one.name for one in groups.groups}
     assert [one.name for one in batch.resources] == ["jobs", "cronjobs"]
     assert running.kubeconfig.stat().st_mode & 0o077 == 0
+
+
+def test_a_port_on_which_somebody_listens_everywhere_is_known_to_be_occupied():
+    with socket.socket() as everywhere, socket.socket() as free:
+        everywhere.bind(("0.0.0.0", 0))
+        everywhere.listen()
+        free.bind(("127.0.0.1", 0))
+        ports = (everywhere.getsockname()[1], free.getsockname()[1])
+        assert addresses.occupied(ports) == ports[:1]
+
+
+def test_addresses_of_two_clusters_and_of_their_pods_are_all_different():
+    made = [addresses.Addresses() for _ in range(2)]
+    given = [one.pod() for one in made for _ in range(600)] + [one.node("a") for one in made]
+    assert len(set(given)) == len(given)
+    assert all(address.startswith("127.") and not address.endswith((".0", ".255")) for address in given)
+    assert made[0].node("a") == made[0].node("a")
 
 
 def test_an_owner_takes_what_it_owns_with_it():

@@ -7,6 +7,7 @@ loopback address only (macOS), all share it.
 import ipaddress
 import secrets
 import socket
+from collections.abc import Iterable
 
 _ONLY = "127.0.0.1"
 
@@ -35,10 +36,17 @@ class Addresses:
         return self._nodes[name]
 
 
-def _answers(address: str) -> bool:
+def occupied(ports: Iterable[int]) -> tuple[int, ...]:
+    """Those on which something of this machine listens at every address, so that no pod can."""
+    address = Addresses().pod()
+    return tuple(port for port in ports if not _answers(address, port))
+
+
+def _answers(address: str, port: int = 0) -> bool:
     with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            sock.bind((address, 0))
+            sock.bind((address, port))
         except OSError:
             return False
     return True
