@@ -82,6 +82,14 @@ def _pod(data: bytes, depth: Depth) -> None:
     if isinstance(state, pods.PullFails):
         told = pods.pull_error(events, state)
         assert pulls.classify(told).cause in pulls.CAUSES
+        spoken = pulls.contact(told)
+        assert len(spoken.host) <= 255
+        assert 0 <= spoken.port < 100_000
+    pods.pulled(document)
+    pods.scheduled_on(document)
+    took = pods.pull_took(events)
+    assert took is None or took >= 0
+    pods.secrets_missing(events)
     pods.failures(events)
     pods.delay(events)
     refused = pods.refused(events)
@@ -177,7 +185,7 @@ TARGETS = (
     Target(
         name="pod-status",
         parses="pods and events of the API server",
-        enters="kube.pods.read, pull_error, refused, judge.pulls.classify",
+        enters="kube.pods.read, pulled, pull_took, pull_error, refused, judge.pulls.classify, contact",
         run=_pod,
         mutator="json",
         words=("ErrImagePull", "i/o timeout", "x509: ", "lookup ", "OOMKilled", "FailedCreate", "exceeded quota:"),
