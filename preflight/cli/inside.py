@@ -206,7 +206,7 @@ async def observe_inside(
             fresh = await stack.enter_async_context(nonce.fresh(wish, secrets))
             running = await stack.enter_async_context(operations(client, stay, (place.namespace for place in places)))
             peers = await stack.enter_async_context(_answering(running, plan, trip, patience))
-            pulling = Pulling(pulls.terms(env, options), fresh)
+            pulling = Pulling(pulls.terms(env, options, trip.images), fresh)
             there = {
                 place.vantage: ClusterVantage(
                     running[place.namespace],

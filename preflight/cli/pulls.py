@@ -30,8 +30,8 @@ def planned(env: Environment, options: Options, images: tuple[str, ...], run_id:
         if registry.name is None:
             raise UsageFailure("--push-nonce: registry.name is not given\n  it says where to push")
         image = f"{options.push_nonce}:{run_id}"
-    elif image is None and registry.repository is None:
-        image = _of_probes(env, images)
+    elif image is None:
+        image = _of_probes(env, images)  # which nodes pull anyway; the image of a model may be large
     return msgspec.structs.replace(env, registry=msgspec.structs.replace(registry, pull_image=image))
 
 
@@ -58,10 +58,10 @@ def wish(plan: Plan, env: Environment, options: Options, run_id: str) -> Wish | 
     return Wish(target=_target(env), repository=options.push_nonce, plan=msgspec.structs.replace(here, tasks=()))
 
 
-def terms(env: Environment, options: Options) -> Terms:
+def terms(env: Environment, options: Options, images: tuple[str, ...]) -> Terms:
     """How kubelets pull; `env` is the one that the user gave."""
     given = env.registry
-    fallback = given.pull_image
+    fallback = given.pull_image or _of_probes(env, images)
     if fallback is None and given.repository is not None:
         fallback = f"{given.repository}{'@' if given.reference.startswith('sha256:') else ':'}{given.reference}"
     return Terms(

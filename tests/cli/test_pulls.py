@@ -31,7 +31,8 @@ def chosen(env, images=(), **options) -> str | None:
 
 def test_the_image_is_the_file_s_else_the_probe_s_when_it_is_in_that_registry(env):
     assert chosen(env('pull_image = "ml/small:1"'), (PROBE,)) == "ml/small:1"
-    assert chosen(env('repository = "ml/model"'), (PROBE,)) is None  # repository and reference
+    assert chosen(env('repository = "ml/model"'), ("other.io/p:1",)) is None  # repository and reference
+    assert chosen(env('repository = "ml/model"'), (PROBE,)) == "tools/preflight-probe:1.0"  # nodes pull it anyway
     assert chosen(env(), ("other.io/p:1", PROBE)) == "tools/preflight-probe:1.0"
     assert chosen(env(), ("other.io/p:1",)) is None
 
@@ -39,8 +40,9 @@ def test_the_image_is_the_file_s_else_the_probe_s_when_it_is_in_that_registry(en
 def test_a_fresh_image_has_the_run_s_id_and_falls_back_to_the_file_s(env):
     given = env('repository = "ml/model"\nreference = "v3"')
     assert chosen(given, push_nonce="preflight/nonce") == "preflight/nonce:run1"
-    assert pulls.terms(given, Options()).fallback == "acrprod.azurecr.io/ml/model:v3"
-    assert pulls.terms(env(), Options()).fallback == ""
+    assert pulls.terms(given, Options(), ()).fallback == "acrprod.azurecr.io/ml/model:v3"
+    assert pulls.terms(env(), Options(), ()).fallback == ""
+    assert pulls.terms(given, Options(), (PROBE,)).fallback == PROBE
 
 
 def test_a_push_needs_a_registry(tmp_path: Path):
@@ -86,5 +88,5 @@ def test_a_registry_may_have_a_port(env, tmp_path: Path):
     path = tmp_path / "preflight.toml"
     path.write_text('schema_version = 1\n[registry]\nname = "registry.corp:5000"\nrepository = "ml/model"\n')
     given = environment.load(path, environ={}, clouds=CLOUDS)
-    assert pulls.terms(given, Options()).registry == "registry.corp:5000"
-    assert pulls.terms(env(), Options()).registry == "acrprod.azurecr.io:443"
+    assert pulls.terms(given, Options(), ()).registry == "registry.corp:5000"
+    assert pulls.terms(env(), Options(), ()).registry == "acrprod.azurecr.io:443"
