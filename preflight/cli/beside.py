@@ -16,7 +16,7 @@ from preflight.kube.client import Client, Gone
 from preflight.kube.pools import Placement
 from preflight.kube.standing import Asked, Lent
 from preflight.model.environment import Environment, StandAs
-from preflight.model.policies import PolicyFacts, Role
+from preflight.model.policies import PolicyFacts, Role, Stand
 from preflight.model.vocabulary import VantageKind, vantage_kind
 
 Json = dict[str, Any]
@@ -57,10 +57,13 @@ async def stand(
     lent = standing.lend(wish, real) if wish.given else Lent(namespace="", labels={})
     if lent is None:
         raise UsageFailure(_unknown(wish))
+    found = await policy_scout.read(client, _places(real, lent.namespace or own))
+    lent = standing.fewest(lent, wish, found.keys)
     trouble = await _trouble(client, lent, secrets=secrets) if wish.given else None
     if trouble is not None:
         return Beside(placement=_without_pods(placement), unavailable={VantageKind.POD.value: trouble})
-    policies = await policy_scout.look(client, real, standing.probe(lent.namespace or own or "", lent.labels), notices)
+    probe = standing.probe(lent.namespace or own or "", lent.labels)
+    policies = policy_scout.about(found, real, probe, notices)
     return Beside(
         placement=pools.lent(placement, lent.namespace, lent.labels),
         policies=policies,
@@ -74,7 +77,12 @@ async def compared(client: Client, env: Environment, probes: Mapping[str, Json])
     if not pods:
         return None
     real, notices = await policy_scout.real_pods(client, standing.wanted(env))
-    return await policy_scout.look(client, real, standing.where(pods[0]), notices)
+    probe = standing.where(pods[0])
+    return policy_scout.about(await policy_scout.read(client, _places(real, probe.namespace)), real, probe, notices)
+
+
+def _places(real: Sequence[Stand], also: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in (*(one.namespace for one in real), also) if name))
 
 
 async def _trouble(client: Client, lent: Lent, *, secrets: bool) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ KUBERNETES: Final = "NetworkPolicy"
 CILIUM: Final = "CiliumNetworkPolicy"
 CLUSTERWIDE: Final = "CiliumClusterwideNetworkPolicy"
 _MOST: Final = 50  # rules of a policy, peers and ports of a rule, terms of a selector
+_MOST_KEYS: Final = 1_000  # labels of one policy
 _NAMESPACE: Final = "io.kubernetes.pod.namespace"
 _SOURCES: Final = ("k8s:", "any:")  # of Cilium's labels; what comes from elsewhere never names a pod's labels
 _PROTOCOLS: Final = ("TCP", "UDP", "SCTP", "ICMP", "ANY")
@@ -41,6 +42,19 @@ def cilium(item: Json, kind: str) -> list[Policy]:
     """A policy of Cilium: one for `spec`, one for each of `specs`; those about nodes are left out."""
     specs = [*([table(item, "spec")] if table(item, "spec") else []), *tables(item.get("specs"), _MOST)]
     return [_cilium(item, spec, kind) for spec in specs if "nodeSelector" not in spec]
+
+
+def mentioned(item: Json) -> set[str]:
+    """Every label that a policy speaks of, anywhere in it, without Cilium's sources."""
+    found: set[str] = set()
+    left: list[object] = [item.get("spec"), item.get("specs")]
+    while left and len(found) < _MOST_KEYS:
+        each = left.pop()
+        if isinstance(each, dict):
+            found |= {_key(key, of_cilium=True) for key in table(each, "matchLabels")}
+            found |= {_key(one.get("key"), of_cilium=True) for one in tables(each.get("matchExpressions"))}
+        left += each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+    return found
 
 
 def selector(found: object, *, of_cilium: bool = False) -> Selector:

@@ -37,35 +37,50 @@ async def real_pods(client: Client, wants: Sequence[Wanted]) -> tuple[tuple[Stan
     return tuple(one for stands, _ in told for one in stands), tuple(text for _, texts in told for text in texts)
 
 
-async def look(client: Client, real: tuple[Stand, ...], probe: Stand, notices: tuple[str, ...] = ()) -> PolicyFacts:
-    """The policies that are about the real pods or the probe."""
-    places = tuple(dict.fromkeys(one.namespace for one in (*real, probe) if one.namespace))
-    namespaces, (plain, missed), (of_cilium, lost), (clusterwide, blind), others = await asyncio.gather(
+class Read(msgspec.Struct, frozen=True, kw_only=True):
+    """All policies that could be read, whomever they are about."""
+
+    policies: tuple[Policy, ...]
+    namespaces: dict[str, dict[str, str]]
+    cilium: bool
+    gaps: tuple[str, ...]  # what could not be read or is not evaluated, a sentence each
+    keys: frozenset[str] | None  # labels of which any policy speaks; None: not all policies of the cluster are known
+
+
+async def read(client: Client, places: Sequence[str]) -> Read:
+    """The policies of the cluster, or those of these namespaces where no more may be read."""
+    namespaces, plain, of_cilium, clusterwide, others = await asyncio.gather(
         _namespaces(client, places),
         _listed(client, policies.KUBERNETES, places),
         _listed(client, policies.CILIUM, places),
         _clusterwide(client),
         _others(client),
     )
-    every = [
-        *(policies.kubernetes(one) for one in plain or ()),
-        *(one for item in of_cilium or () for one in policies.cilium(item, policies.CILIUM)),
-        *(one for item in clusterwide or () for one in policies.cilium(item, policies.CLUSTERWIDE)),
-    ]
-    facts = PolicyFacts(
-        read=not (missed or lost or blind or others),
-        real=real,
-        probe=probe,
+    gaps = (*plain.gaps, *of_cilium.gaps, *clusterwide.gaps, *others)
+    whole = not gaps and all(one.whole for one in (plain, of_cilium, clusterwide))
+    listed = [item for one in (plain, of_cilium, clusterwide) for item in one.items]
+    return Read(
+        policies=(
+            *(policies.kubernetes(one) for one in plain.items),
+            *(one for item in of_cilium.items for one in policies.cilium(item, policies.CILIUM)),
+            *(one for item in clusterwide.items for one in policies.cilium(item, policies.CLUSTERWIDE)),
+        ),
         namespaces=namespaces,
-        cilium=of_cilium is not None or clusterwide is not None,
+        cilium=of_cilium.known or clusterwide.known,
+        gaps=gaps,
+        keys=frozenset(key for item in listed for key in policies.mentioned(item)) if whole else None,
     )
-    kept = _about(every, (*real, probe), facts)
-    if not every and facts.read:
-        notices = ()  # there is no policy at all: whom they would select does not matter
+
+
+def about(found: Read, real: tuple[Stand, ...], probe: Stand, notices: tuple[str, ...] = ()) -> PolicyFacts:
+    """The policies that are about the real pods or the probe. Pure."""
+    facts = PolicyFacts(real=real, probe=probe, namespaces=found.namespaces, cilium=found.cilium)
+    kept = _about(found.policies, (*real, probe), facts)
     cut = (f"{len(kept)} network policies: only {_MOST} are kept",) if len(kept) > _MOST else ()
-    return msgspec.structs.replace(
-        facts, policies=kept[:_MOST], notices=(*notices, *missed, *lost, *blind, *others, *cut)
-    )
+    gaps = (*found.gaps, *cut)
+    if not found.policies and not gaps:
+        notices = ()  # there is no policy at all: whom they would select does not matter
+    return msgspec.structs.replace(facts, read=not gaps, policies=kept[:_MOST], notices=(*notices, *gaps))
 
 
 def _about(every: Iterable[Policy], stands: Sequence[Stand], facts: PolicyFacts) -> tuple[Policy, ...]:
@@ -118,25 +133,37 @@ async def _namespaces(client: Client, places: Sequence[str]) -> dict[str, dict[s
     }
 
 
-async def _listed(client: Client, kind: str, places: Sequence[str]) -> tuple[list[Json] | None, tuple[str, ...]]:
-    """All policies of a kind, or those of the namespaces that matter; None when the cluster does not know the kind."""
+class _Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """The policies of one kind."""
+
+    items: tuple[Json, ...] = ()
+    known: bool = True  # the cluster knows the kind
+    whole: bool = True  # in all namespaces
+    gaps: tuple[str, ...] = ()
+
+
+async def _listed(client: Client, kind: str, places: Sequence[str]) -> _Listed:
+    """All policies of a kind, or those of the namespaces that matter."""
     base, resource = _base(kind), _KINDS[kind]
     whole = await _read(client, f"{base}/{resource}", {"limit": _PAGE})
     if isinstance(whole, dict):
-        return items(whole), _cut(whole, resource)
+        return _Listed(items=tuple(items(whole)), gaps=_cut(whole, resource))
     if isinstance(whole, Gone):
-        return None, ()
+        return _Listed(known=False)
     told = [(place, await _read(client, f"{base}/namespaces/{place}/{resource}", {"limit": _PAGE})) for place in places]
-    missed = [_missed(resource, place, one) for place, one in told if isinstance(one, ClusterFailure)]
-    return [item for _, one in told if isinstance(one, dict) for item in items(one)], tuple(missed)
+    return _Listed(
+        items=tuple(item for _, one in told if isinstance(one, dict) for item in items(one)),
+        whole=False,
+        gaps=tuple(_missed(resource, place, one) for place, one in told if isinstance(one, ClusterFailure)),
+    )
 
 
-async def _clusterwide(client: Client) -> tuple[list[Json] | None, tuple[str, ...]]:
+async def _clusterwide(client: Client) -> _Listed:
     resource = "ciliumclusterwidenetworkpolicies"
     whole = await _read(client, f"{_base(policies.CLUSTERWIDE)}/{resource}", {"limit": _PAGE})
     if isinstance(whole, dict):
-        return items(whole), _cut(whole, resource)
-    return None, () if isinstance(whole, Gone) else (_missed(resource, "", whole),)
+        return _Listed(items=tuple(items(whole)), gaps=_cut(whole, resource))
+    return _Listed(known=False, gaps=() if isinstance(whole, Gone) else (_missed(resource, "", whole),))
 
 
 async def _others(client: Client) -> tuple[str, ...]:

@@ -139,6 +139,15 @@ def lend(asked: Asked, real: tuple[Stand, ...]) -> Lent | None:
     )
 
 
+def fewest(lent: Lent, asked: Asked, keys: frozenset[str] | None) -> Lent:
+    """With no more labels than policies speak of: what else counts or finds pods by labels shall not meet the probe.
+
+    All of them where not every policy is known (`keys` is None); those that were asked for by name always stay.
+    """
+    worn = {key: value for key, value in lent.labels.items() if keys is None or key in keys or key in asked.labels}
+    return msgspec.structs.replace(lent, labels=worn)
+
+
 def probe(namespace: str, marks: dict[str, str]) -> Stand:
     """How policies see a probe there; ours win where both have a label, or nobody would find it again."""
     own = {key: value for key, value in objects.labels("").items() if key not in marks or key in objects.OURS}

@@ -26,7 +26,7 @@ CLOUD = Cloud(
 )  # fmt: skip
 ENV = Environment(source="f", cloud=CLOUD)
 ROUTERS = Way(role=Role.ROUTER)
-FE = {"azuremlappname": "azureml-fe", "pod-template-hash": "5868d64648"}
+FE = {"azuremlappname": "azureml-fe", "tier": "edge", "pod-template-hash": "5868d64648"}
 
 
 @contextlib.asynccontextmanager
@@ -63,6 +63,23 @@ async def test_without_a_word_probes_stand_alone_and_the_policies_are_known(tmp_
     assert [one.title for one in found.facts.policies.policies] == ["NetworkPolicy default/lock"]
     assert found.facts.policies.real[0].known_from == "pod default/azureml-fe-1"
     assert any("pods.model_namespace is not given" in one for one in found.notices)
+
+
+async def test_policies_of_cilium_are_read_and_their_labels_worn(tmp_path):
+    async with played(tmp_path) as made:
+        by_tier = {"endpointSelector": {"matchLabels": {"k8s:tier": "edge"}}, "egress": [{"toEntities": ["world"]}]}
+        whole = {"endpointSelector": {"matchLabels": {"k8s:io.kubernetes.pod.namespace": "default"}}, "egress": [{}]}
+        made.store.add("ciliumnetworkpolicies", "default", {"metadata": {"name": "by-tier"}, "spec": by_tier})
+        made.store.add("ciliumclusterwidenetworkpolicies", "", {"metadata": {"name": "wall"}, "spec": whole})
+        apart, together = await scouted(made), await scouted(made, pod_as="router")
+    told = [differing(one.facts.policies, ROUTERS) for one in (apart, together) if one.facts and one.facts.policies]
+    assert [[held.policy.title for held in every] for every in told] == [
+        [
+            "CiliumClusterwideNetworkPolicy wall", "CiliumNetworkPolicy default/by-tier", "NetworkPolicy default/lock",
+        ],
+        [],
+    ]  # fmt: skip
+    assert stands(together)["pod/user1"] == ("default", {"azuremlappname": "azureml-fe", "tier": "edge"})
 
 
 async def test_as_the_router_pod_probes_wear_its_labels_and_node_probes_none(tmp_path):

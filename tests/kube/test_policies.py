@@ -208,3 +208,17 @@ def test_long_policies_are_cut_and_say_so():
     odd = {"matchExpressions": [{"key": "a", "operator": "Near"}]}
     assert policies.kubernetes(a_policy(podSelector=odd)).clipped
     assert not policies.kubernetes(a_policy(podSelector={}, egress=many[:3])).clipped
+
+
+def test_every_label_that_a_policy_speaks_of_is_known_wherever_it_stands():
+    by_expression = {"matchExpressions": [{"key": "k8s:tier", "operator": "Exists"}]}
+    peers = [{"from": [{"podSelector": {"matchLabels": {"azuremlappname": "azureml-fe"}}}]}]
+    item = a_policy(
+        podSelector=by_expression,
+        ingress=peers,
+        egress=[{"to": [{"namespaceSelector": {"matchLabels": {"team": "ml"}}}]}],
+    )
+    assert policies.mentioned(item) == {"tier", "azuremlappname", "team"}
+    several = {"specs": [{"endpointSelector": {"matchLabels": {"any:a": "b"}}}]}
+    assert policies.mentioned(several) == {"a"}
+    assert policies.mentioned({"spec": {"podSelector": {"matchLabels": [1], "matchExpressions": "x"}}}) == set()

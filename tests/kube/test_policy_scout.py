@@ -5,7 +5,7 @@ from servers.scripted import Reply, failing, kubeconfig, served
 
 from preflight.kube import standing
 from preflight.kube.client import Access, connect
-from preflight.kube.policy_scout import look, real_pods
+from preflight.kube.policy_scout import about, read, real_pods
 from preflight.kube.standing import Wanted
 from preflight.model.policies import PolicyFacts, Role, Stand
 
@@ -52,7 +52,7 @@ async def scouted(tmp_path, answer, *, real=(ROUTER,), notices=()) -> tuple[Poli
         served(lambda _method, target: answer(target)) as (port, seen),
         connect(Access(kubeconfig=kubeconfig(tmp_path, port))) as client,
     ):
-        return await look(client, real, PROBE, notices), list(seen)
+        return about(await read(client, ("default",)), real, PROBE, notices), list(seen)
 
 
 async def stands(tmp_path, answer, want=WANT):
@@ -166,3 +166,32 @@ async def test_a_namespace_that_the_file_gives_is_the_only_one_that_is_asked(tmp
     want = Wanted(role=Role.ROUTER, labels={"a": "b"}, namespaces=("default",), certain=True)
     await stands(tmp_path, answer, want)
     assert seen == ["/api/v1/namespaces/default/pods"]
+
+
+async def keys_of(tmp_path, answer) -> frozenset[str] | None:
+    async with (
+        served(lambda _method, target: answer(target)) as (port, _),
+        connect(Access(kubeconfig=kubeconfig(tmp_path, port))) as client,
+    ):
+        return (await read(client, ("default",))).keys
+
+
+async def test_the_labels_of_which_policies_speak_are_known_only_when_all_policies_are(tmp_path):
+    by_label = {
+        "metadata": {"name": "p", "namespace": "else"},
+        "spec": {"podSelector": {"matchLabels": {"tier": "edge"}}},
+    }
+
+    def answer(target: str) -> Reply:
+        return items(by_label) if target.startswith("/apis/networking.k8s.io/v1/networkpolicies") else whole(target)
+
+    assert await keys_of(tmp_path, answer) == {"tier"}
+    assert await keys_of(tmp_path, lambda target: FORBIDDEN if "networkpolicies" in target else whole(target)) is None
+
+    def in_places(target: str) -> Reply:
+        apart = ("/apis/networking.k8s.io/v1/networkpolicies", "/apis/cilium.io/v2/ciliumnetworkpolicies")
+        if target.startswith(apart):
+            return FORBIDDEN
+        return items(LOCK) if "policies" in target else whole(target)
+
+    assert await keys_of(tmp_path, in_places) is None

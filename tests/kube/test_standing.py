@@ -139,3 +139,20 @@ def test_a_probe_stands_where_it_was_asked_to(asked: Asked, expected: tuple[str,
     assert (lent and (lent.namespace, lent.labels.get("azuremlappname"))) == expected
     if asked.role is Role.MODEL and lent is not None:
         assert lent.labels == {"isazuremlapp": "true"}
+
+
+FEWEST = [
+    pytest.param(
+        frozenset(("azuremlappname",)), {"azuremlappname": "azureml-fe", "mine": "1"}, id="what policies speak of"
+    ),
+    pytest.param(frozenset(), {"mine": "1"}, id="nothing: what was asked for stays"),
+    pytest.param(None, {**standing.carried(FE), "mine": "1"}, id="not all policies are known"),
+]
+
+
+@pytest.mark.parametrize(("keys", "worn"), FEWEST)
+def test_a_probe_wears_no_more_labels_than_policies_speak_of(keys, worn: dict[str, str]):
+    asked = Asked(role=Role.ROUTER, labels={"mine": "1"})
+    lent = standing.lend(asked, (ROUTER,))
+    assert lent is not None
+    assert standing.fewest(lent, asked, keys).labels == worn

@@ -1,6 +1,8 @@
 """Probes beside the real pods, network policies that tell them apart, and clusters that refuse a probe.
 
 The test cluster accepts NetworkPolicy objects and does not enforce them: what is shown here is how they are read.
+Cilium's kinds are staged in the stand-in cluster (tests/cli/test_beside.py): the test cluster's API server, an old
+version built with a newer Go, crashes while it encodes custom resources.
 """
 
 import base64
@@ -146,6 +148,7 @@ class watching:  # noqa: N801 - reads as what it does
 def test_a_service_that_publishes_pods_that_are_not_ready_is_refused_before_anything_is_made(
     world: World, namespace: str, router: tuple[str, ...]
 ):
+    lock(world, namespace, "no-way-out", podSelector={"matchLabels": {"azuremlappname": "azureml-fe"}})
     patch = json.dumps({"spec": {"publishNotReadyAddresses": True}})
     world.kubectl("-n", namespace, "patch", "service", "azureml-fe", "-p", patch)
     with world.start(world.out(), *POD, *router, "--pod-as", "router") as going:
@@ -296,7 +299,9 @@ def hook(namespace: str, authority: str) -> dict:
     }
 
 
-def test_a_webhook_that_refuses_the_node_s_network_is_named_with_its_words_while_pods_go_on(world: World, webhook: str):
+def test_a_review_that_refuses_the_node_s_network_and_one_that_is_down_are_named_each_with_its_words(
+    world: World, webhook: str
+):
     done = world.run(*few(world))
     refused = done.findings["pod.admission-denied"]
     assert refused
@@ -306,9 +311,6 @@ def test_a_webhook_that_refuses_the_node_s_network_is_named_with_its_words_while
     assert f"whoever runs the admission webhook {WEBHOOK} exempts the probes' namespace" in why
     assert all(one["complete"] for name, one in done.vantages.items() if name.startswith("pod/")), done.err
     assert done.code == 3 or world.kit is None
-
-
-def test_a_webhook_that_does_not_answer_is_told_from_one_that_refuses(world: World, webhook: str):
     world.kubectl("-n", webhook, "delete", "pod", "review", "--now")
     done = world.run(*POD, *few(world))
     assert list(done.findings) == ["pod.admission-denied"] or world.kit is None
