@@ -11,6 +11,7 @@ import msgspec
 
 from preflight import __version__
 from preflight.failures import UsageFailure
+from preflight.judge.scene import listed
 from preflight.model.journal import JOURNAL_VERSION, Begin, End, Heard, Line, Seen
 from preflight.model.observation import Observation, VantageFacts
 from preflight.model.run import Evidence
@@ -18,6 +19,7 @@ from preflight.model.sharing import Shared
 from preflight.vantages.listener import unheard
 
 _MARK = b'{"line":"begin"'
+_NAMED = 6  # vantages that are named beside what all of them say
 MARK_BYTES = len(_MARK)
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
@@ -174,4 +176,4 @@ def _notices(facts: tuple[VantageFacts, ...]) -> tuple[str, ...]:
     for fact in facts:
         for notice in fact.notices:
             said.setdefault(notice, []).append(fact.vantage)
-    return tuple(f"{', '.join(vantages)}: {notice}" for notice, vantages in said.items())
+    return tuple(f"{listed(vantages, most=_NAMED)}: {notice}" for notice, vantages in said.items())

@@ -30,6 +30,8 @@ from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import Check
 from preflight.model.run import Evidence, Run, Tool, Verdict
 
+_CLOCKS = 6  # wrong ones that are told one by one
+
 
 def judge(evidence: Evidence, *, tables: Tables = REAL) -> Run:
     """Judge everything: one verdict a check, findings over them, exit code and headline."""
@@ -141,10 +143,12 @@ def _by_vantage(evidence: Evidence) -> dict[str, list[Observation]]:
 
 def _notices(evidence: Evidence, skews: Mapping[str, clock.Skew]) -> tuple[str, ...]:
     """Those of the run, each once, and a wrong clock: it breaks tokens and signatures even where certificates hold."""
-    clocks = (
+    clocks = [
         f"{vantage}: the clock is {skew.words} of what {len(skew.hosts)} services say (Date headers)"
         for vantage, skew in skews.items()
-    )
+    ]
+    if len(clocks) > _CLOCKS:
+        clocks[_CLOCKS:] = [f"and {len(clocks) - _CLOCKS} more clocks are wrong"]
     names = compared.split_names(evidence.observations)
     return tuple(
         dict.fromkeys(

@@ -11,6 +11,7 @@ from builders.facts import (
     dns,
     evidence,
     hop,
+    http,
     observation,
     plan,
     tls,
@@ -186,3 +187,18 @@ def test_who_stands_in_for_several_services_stands_in_for_a_dependency_too(servi
         seen.append(observation(the_hop, task=host, target=f"{host}:443"))
     run = judge(evidence(plan(*checks), *seen))
     assert sorted(verdict.cause for verdict in run.verdicts) == sorted(causes)
+
+
+def test_of_many_wrong_clocks_the_first_are_told():
+    names = [f"node/p{at}" for at in range(9)]
+    late = {"headers": (("date", "Sun, 22 Nov 2026 14:00:00 GMT"),)}
+    hosts = [f"h{at}.example.com" for at in range(3)]
+    checks = [check(f"dependency.{host}", at=name, task=host) for name in names for host in hosts]
+    seen = [
+        observation(hop(url=f"https://{host}/", http=http(**late)), at=name, task=host)
+        for name in names
+        for host in hosts
+    ]
+    told = [notice for notice in judge(evidence(plan(*checks), *seen)).notices if "clock" in notice]
+    assert len(told) == 7
+    assert told[-1] == "and 3 more clocks are wrong"
