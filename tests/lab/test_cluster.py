@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from preflight.lab.cluster import addresses, errors, scenery
+from preflight.lab.cluster import addresses, api, errors, scenery
 from preflight.lab.cluster.container import Container
 from preflight.lab.cluster.errors import ApiError
 from preflight.lab.cluster.store import Key, Selector, Store
@@ -505,3 +505,21 @@ async def test_no_process_is_left_when_the_cluster_goes(tmp_path: Path):
         await http.post(JOBS, json=job("p", "demo"))
         await until(http, "Running")
     assert agents() == b""
+
+
+async def test_a_bookmark_promises_no_change_that_was_not_told(running: Cluster, monkeypatch: pytest.MonkeyPatch):
+    """A watch may end in the very moment in which something changes: whoever goes on from its bookmark gets that."""
+
+    async def late(_seconds, missed, _queue):
+        for event in missed:
+            yield event
+        running.store.add("configmaps", "ns", {"metadata": {"name": "late"}})
+
+    monkeypatch.setattr(api, "_for", late)
+    async with client(running) as http:
+        await prepared(http)
+        asked = {"watch": "true", "resourceVersion": "1", "allowWatchBookmarks": "true"}
+        told = [json.loads(line) for line in (await http.get(PODS, params=asked)).text.splitlines()]
+        (bookmark,) = [one["object"] for one in told if one["type"] == "BOOKMARK"]
+        late_one = running.store.get(Key("configmaps", "ns", "late"))
+        assert int(bookmark["metadata"]["resourceVersion"]) < int(late_one["metadata"]["resourceVersion"])

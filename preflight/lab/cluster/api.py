@@ -176,13 +176,15 @@ class ApiServer:
         seconds = min(_LONGEST_WATCH_S, float(request.query.get("timeoutSeconds") or _LONGEST_WATCH_S))
         try:
             with self._store.watching(since) as (missed, queue):
+                told = since if since is not None else self._store.version  # what came after it may still be waiting
                 for each in self._store.select(which) if since is None else ():
                     yield {"type": "ADDED", "object": each}
                 async for event in _for(seconds, list(missed), queue):
+                    told = event.version
                     if which.takes(event.key, event.object):
                         yield {"type": event.kind, "object": event.object}
                 if request.query.get("allowWatchBookmarks") == "true":
-                    yield {"type": "BOOKMARK", "object": _bookmark(call.resource, self._store.version)}
+                    yield {"type": "BOOKMARK", "object": _bookmark(call.resource, told)}
         except ApiError as error:
             yield {"type": "ERROR", "object": error.body}
 
