@@ -18,9 +18,10 @@ FOREIGN_PROGRAM = (
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
-    """One program at /program, which is the entry point."""
+    """One program, which is the entry point."""
 
     program: bytes
+    path: str = "program"  # without its first slash
     architecture: str = "amd64"  # what the image says of itself
 
     @property
@@ -28,7 +29,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
         """An uncompressed tar."""
         made = io.BytesIO()
         with tarfile.open(fileobj=made, mode="w") as tar:
-            info = tarfile.TarInfo("program")
+            info = tarfile.TarInfo(self.path)
             info.size, info.mode = len(self.program), 0o755
             tar.addfile(info, io.BytesIO(self.program))
         return made.getvalue()
@@ -40,7 +41,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
             {
                 "architecture": self.architecture,
                 "os": "linux",
-                "config": {"Entrypoint": ["/program"]},
+                "config": {"Entrypoint": [f"/{self.path}"]},
                 "rootfs": {"type": "layers", "diff_ids": [_digest(self.layer)]},
             }
         ).encode()

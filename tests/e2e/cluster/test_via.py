@@ -117,10 +117,10 @@ def test_busybox_tells_names_and_connections_and_no_more(world: World, firewall:
     program = shutil.which("busybox")
     if program is None:
         pytest.skip("needs busybox-static, whose one file is the whole image")
-    image = Image(program=Path(program).read_bytes())
+    image = Image(program=Path(program).read_bytes(), path="busybox")  # it goes by its own name
     firewall.load(image.archive(tmp_path / "busybox.tar", "localhost/busybox:1"))
-    links = "/program mkdir -p /bin && /program --install -s /bin && exec /program sleep 3600"
-    pod = start("tiny-0", "user1", "localhost/busybox:1", command=["/program", "sh", "-c", links])
+    links = "/busybox mkdir -p /bin && /busybox --install -s /bin && exec /busybox sleep 3600"
+    pod = start("tiny-0", "user1", "localhost/busybox:1", command=["/busybox", "sh", "-c", links])
     time.sleep(0.5)  # the links are made after the start
     firewall.fw("drop", "--from", "user1", "--to", firewall.address_of(BLOB), "--port", "443")
     done = world.run(*HERE, "--only", "storage.*", "--via", "existing-pod", pod)
