@@ -171,7 +171,7 @@ class World:
 
     def wait_for_probe(self, limit_s: float = 60) -> None:
         """Until a pod of ours runs."""
-        assert self._until(lambda: "Running" in self.pods(), limit_s), "no probe ran"
+        self.wait_for(lambda: "Running" in self.pods(), "a running probe", limit_s)
 
     def wait_for(self, condition: Callable[[], bool], what: str, limit_s: float = 60) -> None:
         """Until it is so; fails when it does not become so."""

@@ -118,9 +118,10 @@ def abandoned(request: pytest.FixtureRequest, session_world: World) -> Iterator[
         return
     world, name = session_world, f"abandoned-{time.monotonic_ns() % 10**8}"
     world.kubectl("create", "namespace", name)
-    argv = ("--namespace", name, "--start-deadline", "5", "--deadline", "5", "--vantage", "pod")
-    with world.start(world.out(), *argv) as going:
-        world.wait_for(lambda: world.pods("metadata.name", name) != [], "a probe's pod")
+    short = ("--start-deadline", "5", "--check-deadline", "5", "--deadline", "5")
+    with world.start(world.out(), "--namespace", name, "--vantage", "pod", *short) as going:
+        world.wait_for(lambda: world.pods("metadata.name", name) != [] or going.poll() is not None, "a probe's pod")
+        assert going.poll() is None, going.communicate()
         going.kill()
         going.communicate(timeout=20)
     assert {one.partition("/")[0] for one in world.left_in(name)} >= {"job.batch", "pod", "configmap"}

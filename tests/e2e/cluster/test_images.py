@@ -26,7 +26,7 @@ PULLS = [
     pytest.param("localhost/toolbox:1", "pod.not-started", id="another program"),
     pytest.param(SLEEPS, "pod.deadline", id="never speaks"),
 ]
-LIMITS = {HANGS: ("--start-deadline", "8"), SLEEPS: ("--deadline", "5")}
+LIMITS = {HANGS: ("--start-deadline", "8"), SLEEPS: ("--check-deadline", "5", "--deadline", "5")}
 WHERE = ("--vantage", "workstation,pod", "--pool", "user1", "--only", "storage.blob.*")
 
 

@@ -75,7 +75,7 @@ def test_a_probe_that_the_kubelet_evicts_is_named(world: World, slow: tuple[str,
     limits = {"type": "Container", "default": {"ephemeral-storage": "1Ki"}, "defaultRequest": {"ephemeral-storage": 0}}
     small = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": {"limits": [limits]}}
     world.kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(small))
-    done = world.run("--namespace", namespace, *ONE, "--pool", "user1", "--connect-cap", "25")
+    done = world.run("--namespace", namespace, *ONE, "--pool", "user1", "--check-deadline", "40", "--connect-cap", "30")
     assert done.findings["pod.evicted"] == {"pod/user1"}
     assert "ephemeral" in done.why("pod.evicted")
     assert done.vantages["workstation"]["complete"]
