@@ -119,12 +119,17 @@ def abandoned(request: pytest.FixtureRequest, session_world: World) -> Iterator[
     world, name = session_world, f"abandoned-{time.monotonic_ns() % 10**8}"
     world.kubectl("create", "namespace", name)
     short = ("--start-deadline", "5", "--check-deadline", "5", "--deadline", "5")
+    made = {"job.batch", "pod", "configmap"}
     with world.start(world.out(), "--namespace", name, "--vantage", "pod", *short) as going:
-        world.wait_for(lambda: world.pods("metadata.name", name) != [] or going.poll() is not None, "a probe's pod")
+
+        def kinds() -> set[str]:
+            return {one.partition("/")[0] for one in world.left_in(name)}
+
+        world.wait_for(lambda: kinds() >= made or going.poll() is not None, "a probe's pod")
         assert going.poll() is None, going.communicate()
         going.kill()
         going.communicate(timeout=20)
-    assert {one.partition("/")[0] for one in world.left_in(name)} >= {"job.batch", "pod", "configmap"}
+    assert kinds() >= made
     world.spared = world.pods(f"metadata.labels.{RUN.replace('.', chr(92) + '.')}", name)[0]
     yield name, time.monotonic(), 5 + 5 + 120 + 60  # deadlines, what the first Job has beyond them, its TTL
     world.kubectl("delete", "namespace", name, "--wait=false")
