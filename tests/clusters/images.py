@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import struct
 import tarfile
 from pathlib import Path
 
@@ -15,6 +16,18 @@ FOREIGN_PROGRAM = (
     b"\x7fELF\x01\x02\x01".ljust(16, b"\0")
     + bytes.fromhex("0002 0008 00000001 00400000 00000034 00000000 00000000 0034 0020 0000 0028 0000 0000")
 ).ljust(4096, b"\0")
+
+# x86-64: maps 512 MB and writes to every page, twice what a probe may have.
+_EATS = bytes.fromhex(
+    "31ff be00000020 ba03000000 41ba22000000 49c7c0ffffffff 4531c9 b809000000 0f05"  # mmap, private and anonymous
+    "4889c7 b900000200 c60701 4881c700100000 ffc9 75f2"  # one byte in each of 131,072 pages
+    "b83c000000 31ff 0f05"  # exit
+)
+HUNGRY_PROGRAM = (
+    struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 62, 1, 0x400078, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    + struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, 120 + len(_EATS), 120 + len(_EATS), 4096)
+    + _EATS
+)
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):

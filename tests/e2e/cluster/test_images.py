@@ -1,12 +1,12 @@
 """Probe images that do not come, or are not the probe: each is one finding at its place, and the others go on."""
 
 import pytest
-from clusters.images import FOREIGN_PROGRAM, Image
+from clusters.images import FOREIGN_PROGRAM, HUNGRY_PROGRAM, Image
 from clusters.kit import Kit
 from clusters.world import Finished, World
 
 pytestmark = pytest.mark.cluster
-FOREIGN = "localhost/foreign-program:1"
+FOREIGN, HUNGRY = "localhost/foreign-program:1", "localhost/hungry-program:1"
 ELSEWHERE = "plain.k8s.test:5000/tests/elsewhere:1"
 HANGS = "stub.k8s.test:5006/xhang/probe:1"
 SLEEPS = "localhost/pause:3.4.1"
@@ -23,6 +23,7 @@ PULLS = [
     pytest.param(ELSEWHERE, "pull.wrong-platform", id="arm64 only"),
     pytest.param(HANGS, "pull.no-answer", id="hangs"),
     pytest.param(FOREIGN, "pod.wrong-architecture", id="exec format error"),
+    pytest.param(HUNGRY, "pod.out-of-memory", id="hungry"),
     pytest.param("localhost/toolbox:1", "pod.not-started", id="another program"),
     pytest.param(SLEEPS, "pod.deadline", id="never speaks"),
 ]
@@ -36,7 +37,8 @@ def tried(kit: Kit | None, session_world: World, tmp_path_factory: pytest.TempPa
     if kit is None:
         pytest.skip("needs CLUSTER_KIT: registries that fail on purpose")
     folder = tmp_path_factory.mktemp("images")
-    kit.load(Image(program=FOREIGN_PROGRAM).archive(folder / "foreign.tar", FOREIGN))
+    for name, program in {FOREIGN: FOREIGN_PROGRAM, HUNGRY: HUNGRY_PROGRAM}.items():
+        kit.load(Image(program=program).archive(folder / "image.tar", name))
     registry = f"http://{kit.settings['NODE1_IP']}:5000"
     Image(program=FOREIGN_PROGRAM, architecture="arm64").push(registry, "tests/elsewhere", "1")
     images = [str(param.values[0]) for param in PULLS]

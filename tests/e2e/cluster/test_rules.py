@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pytest
 from clusters.kit import Kit
-from clusters.webhook import mutating
 from clusters.world import World
 
 pytestmark = pytest.mark.cluster
 ONE = ("--vantage", "workstation,pod")
-BLOB = ("--only", "storage.blob.*", "--pool", "user1")
 
 
 def test_a_quota_of_zero_is_named(world: World, namespace: str):
@@ -56,19 +54,6 @@ def test_a_namespace_that_is_not_there_is_made_and_removed(world: World):
     world.run("--namespace", "made-for-a-run", *ONE)
     assert world.gone() == []
     assert "made-for-a-run" not in world.kubectl("get", "namespace", "-o", "name")
-
-
-def test_a_probe_that_passes_its_memory_limit_is_named(world: World, firewall: Kit, namespace: str, tmp_path: Path):
-    def less(pod: dict) -> list[dict]:
-        """What a policy add-on that sizes pods does."""
-        resources = {"requests": {"memory": "16Mi"}, "limits": {"memory": "16Mi"}}
-        return [{"op": "replace", "path": "/spec/containers/0/resources", "value": resources}]
-
-    with mutating(world, namespace, tmp_path, less):
-        done = world.run("--namespace", namespace, *ONE, *BLOB)
-    assert done.code == 3
-    assert done.findings == {"pod.out-of-memory": {"pod/user1"}}
-    assert done.vantages["workstation"]["complete"]
 
 
 def test_a_probe_that_the_kubelet_evicts_is_named(world: World, slow: tuple[str, ...], namespace: str):
