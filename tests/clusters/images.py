@@ -7,6 +7,7 @@ import json
 import struct
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -72,7 +73,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
         return path
 
     def push(self, registry: str, repository: str, tag: str) -> None:
-        """Put it into the registry at `http://HOST:PORT`."""
+        """Put it into the registry at `http://HOST:PORT`, as the only one of an index."""
         layer = gzip.compress(self.layer, mtime=0)
         with httpx.Client(base_url=f"{registry}/v2/{repository}", trust_env=False) as client:
             for blob in (layer, self.config):
@@ -85,14 +86,26 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
                 "config": _described(self.config, "application/vnd.docker.container.image.v1+json"),
                 "layers": [_described(layer, "application/vnd.docker.image.rootfs.diff.tar.gzip")],
             }
-            sent = {"content-type": _MANIFEST}
-            client.put(f"/manifests/{tag}", content=json.dumps(manifest), headers=sent).raise_for_status()
+            one = _stored(client, manifest)
+            platform = {"os": "linux", "architecture": self.architecture}
+            index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [one | {"platform": platform}]}
+            _stored(client, index, tag)
 
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 
-def _described(blob: bytes, kind: str) -> dict[str, str | int]:
+def _stored(client: httpx.Client, manifest: dict[str, Any], name: str = "") -> dict[str, Any]:
+    """Its description; it is called by its digest unless it is given a name."""
+    content = json.dumps(manifest).encode()
+    described = _described(content, manifest["mediaType"])
+    sent = {"content-type": manifest["mediaType"]}
+    client.put(f"/manifests/{name or described['digest']}", content=content, headers=sent).raise_for_status()
+    return described
+
+
+def _described(blob: bytes, kind: str) -> dict[str, Any]:
     return {"mediaType": kind, "size": len(blob), "digest": _digest(blob)}
 
 
