@@ -1,4 +1,4 @@
-"""A stand-in Kubernetes cluster for the demo and for tests: an API server with watches, and a kubelet of processes.
+"""A stand-in Kubernetes cluster for the demo and for tests: API server, controllers, scheduler, kubelets of processes.
 
-It validates nothing and schedules by labels alone; what needs a real cluster is tested on one.
+It validates nothing, counts no resources and enforces no policy; what needs a real cluster is tested on one.
 """
