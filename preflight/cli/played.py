@@ -32,6 +32,7 @@ from preflight.model.plan import Mapping
 from preflight.model.run import Evidence
 from preflight.model.vocabulary import ProbeName, VantageKind
 
+IN_NAME_ONLY = "*.pull*"  # what its kubelet does with other images than its own: it would prove nothing
 _API_NAME = scenery.API_NAMES[-1]
 _COREDNS = Selector("pods", "kube-system", {"k8s-app": "kube-dns"})
 
@@ -119,4 +120,5 @@ async def serve(faults: Sequence[Fault], pools: Sequence[str]) -> int:
 
 def _command(config: Path, kubeconfig: Path, secrets: dict[str, str]) -> str:
     variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in secrets.items())
-    return f"{variables} \\\n  preflight run --config {config} --kubeconfig {kubeconfig} --probe-image {IMAGE}"
+    named = f"--config {config} --kubeconfig {kubeconfig} --probe-image {IMAGE} --skip '{IN_NAME_ONLY}'"
+    return f"{variables} \\\n  preflight run {named}"
