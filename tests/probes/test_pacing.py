@@ -117,3 +117,22 @@ def test_moments_are_spread_over_the_time_and_always_the_same():
     assert busiest <= 80  # 50 on average
     assert all(0 <= one < 20 for one in found)
     assert moment(0.0, "x") == 0.0
+
+
+async def test_many_places_together_keep_near_the_cap():
+    """Forty places, twenty a second: counted at the server that all of them ask, two checks each."""
+    loop = asyncio.get_running_loop()
+    arrived: list[float] = []
+
+    async def note(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        arrived.append(loop.time())
+
+    async with raw.serve(note) as server:
+        target = Target(scheme="tcp", host="127.0.0.1", port=server.port)
+        tasks = tuple(Task(key=f"t{number}", probe=ProbeName.TCP, target=target) for number in range(2))
+        pace = Pace(connects_per_s=0.5, burst=2, spread_s=4.0, places=40)
+        plans = [VantagePlan(run_id="r", vantage=f"node/p/n{at}", tasks=tasks, pace=pace) for at in range(40)]
+        await asyncio.gather(*(runner.run(plan, {}, lambda _item: None) for plan in plans))
+    assert len(arrived) == 80
+    busiest = max(sum(start <= one < start + 1 for one in arrived) for start in arrived)
+    assert busiest <= 36  # without the pace: 80
