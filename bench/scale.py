@@ -40,9 +40,9 @@ def reports(number: int, work: Path) -> None:
         out = work / format_
         seconds, peak = measured(work, "judge", journal, "--format", format_, "--out", out)
         (made,) = [path for path in out.iterdir() if path.is_file()] if out.is_dir() else [None]
-        told(f"judge + {format_}", f"{seconds:.1f} s, {peak:.0f} MB at most{f', {size(made)}' if made else ''}")
+        told(f"judge + {format_}", f"{seconds:.1f} s of CPU, {peak:.0f} MB at most{f', {size(made)}' if made else ''}")
     seconds, peak = measured(work, "report", work / "json" / "run.json", "--format", "html", "--out", work / "again")
-    told("report of the saved run, html", f"{seconds:.1f} s, {peak:.0f} MB at most")
+    told("report of the saved run, html", f"{seconds:.1f} s of CPU, {peak:.0f} MB at most")
     told("opened in Chromium", f"{opened(work / 'html' / 'report.html'):.2f} s")
 
 
@@ -94,9 +94,9 @@ def nodes(number: int, work: Path) -> None:
 
 
 def measured(work: Path, *argv: object, fails: bool = True) -> tuple[float, float]:
-    """Seconds and megabytes (GNU time's maximum resident set) of one preflight."""
+    """Seconds of CPU and megabytes (GNU time: user time, maximum resident set) of one preflight."""
     figures = work / "time"
-    command = ["/usr/bin/time", "-o", str(figures), "-f", "%e %M", sys.executable, "-P", "-m", "preflight"]
+    command = ["/usr/bin/time", "-o", str(figures), "-f", "%U %M", sys.executable, "-P", "-m", "preflight"]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([*command, *map(str, argv)], env=env, capture_output=True, text=True, check=False)
     if done.returncode not in ((0, 1) if fails else (0,)):

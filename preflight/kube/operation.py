@@ -25,7 +25,7 @@ from preflight.model.vocabulary import VantageKind
 
 Json = dict[str, Any]
 _CREATING: Final = 16  # requests at once
-_FOLLOWED: Final = 64  # logs that are read while they grow; those of more places are read when their pods have ended
+_FOLLOWED: Final = 48  # logs that are read while they grow; those of more places are read when their pods have ended
 _READING: Final = 16  # of these at once
 _LEAVE_S: Final = 60.0
 _FIRST_LOOK_S, _POLL_S = 0.1, 0.5

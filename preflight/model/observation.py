@@ -3,6 +3,8 @@
 Every text that came over the network is bounded where it is made (`preflight.probes`), and hostile until it is escaped
 (`preflight.render`). Times are milliseconds; `started` is UTC, ISO 8601 with milliseconds; `at_ms` counts from the
 observation's start. A stage that was not reached is `UNSET` and absent from the JSON, never zero.
+What holds nothing but texts, numbers and its like is not looked through for cycles (`gc=False`): there are hundreds of
+thousands of them in a run of a thousand places.
 """
 
 import msgspec
@@ -11,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from preflight.model.vocabulary import ProbeName, VantageName
 
 
-class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One query for one type at one server."""
 
     server: str  # "10.0.0.4:53" or "[fd00::4]:53"
@@ -31,7 +33,7 @@ class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float
 
 
-class SystemLookup(msgspec.Struct, frozen=True, kw_only=True):
+class SystemLookup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the system's own resolver (getaddrinfo, hosts file included) would have used."""
 
     result: str  # "answer", "failed", "timeout", "replaced" (the environment maps the resolver), "literal", "not-made"
@@ -50,7 +52,7 @@ class DnsFacts(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...] = ()  # what the connection used, in order of trial
 
 
-class TcpFacts(msgspec.Struct, frozen=True, kw_only=True):
+class TcpFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One connect to one address."""
 
     address: str
@@ -69,7 +71,7 @@ class TcpFacts(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float
 
 
-class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+class Certificate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One certificate of the presented chain, leaf first."""
 
     subject: str  # RFC 4514
@@ -81,7 +83,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str = ""  # hex, of the DER
 
 
-class TlsFacts(msgspec.Struct, frozen=True, kw_only=True):
+class TlsFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One handshake that verifies; `chain` is what was presented, also when verification failed."""
 
     server_name: str | None  # SNI
@@ -105,7 +107,7 @@ class TlsFacts(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float
 
 
-class HttpFacts(msgspec.Struct, frozen=True, kw_only=True):
+class HttpFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request and what came back."""
 
     method: str
@@ -124,7 +126,7 @@ class HttpFacts(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float
 
 
-class Connection(msgspec.Struct, frozen=True, kw_only=True):
+class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The attempt at one address: what was reached of tcp and tls."""
 
     address: str

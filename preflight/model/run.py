@@ -11,7 +11,7 @@ from preflight.model.vocabulary import Confidence, Owner, Phase, Severity, Statu
 SCHEMA_VERSION = 1
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The status of one check, with its cause and where the evidence is."""
 
     check: str
