@@ -24,7 +24,7 @@ ROLE: Final = "preflight/role"
 ANSWERS: Final = "answers"
 CONTAINER: Final = "probe"
 USER: Final = 65532  # of the image
-ANCHOR_TTL_S: Final = 60
+SPARE_S: Final = 60  # beyond that: for results that are still being read
 JOB_TTL_S: Final = 300
 GRACE_S: Final = 60  # beyond all deadlines: the time for cleaning up
 OURS: Final = (MANAGED_BY, RUN)  # by these a run finds its objects again: a probe keeps them wherever it stands
@@ -51,6 +51,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     def deadline_s(self) -> int:
         """Of a probe's Job, from its creation."""
         return int(self.start_s + self.run_s + GRACE_S)
+
+    @property
+    def life_s(self) -> int:
+        """Of everything that the run creates, when nobody removes it."""
+        return self.deadline_s + GRACE_S + SPARE_S
 
 
 def labels(run_id: str) -> Json:
@@ -93,7 +98,11 @@ def namespace(terms: Terms, kinds: Sequence[VantageKind]) -> Json:
 
 
 def anchor(terms: Terms) -> Json:
-    """The run's first Job: no pod, ever; its deadline and TTL end a run whose command line was killed."""
+    """The run's first Job: no pod, ever, so it is complete at once; its TTL ends a run whose command line was killed.
+
+    A deadline would not: the Job's controller of Kubernetes 1.20 (`syncJob`) never writes down when a Job without pods
+    started, and so never finds it too old.
+    """
     pod = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -106,9 +115,9 @@ def anchor(terms: Terms) -> Json:
         "metadata": metadata(terms, f"{TOOL}-{terms.run_id}"),
         "spec": {
             "parallelism": 0,
+            "completions": 0,
             "backoffLimit": 0,
-            "activeDeadlineSeconds": terms.deadline_s + GRACE_S,
-            "ttlSecondsAfterFinished": ANCHOR_TTL_S,
+            "ttlSecondsAfterFinished": terms.life_s,
             "template": {"metadata": {"labels": labels(terms.run_id)}, "spec": pod},
         },
     }

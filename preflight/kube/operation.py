@@ -225,7 +225,7 @@ def terms(stay: Stay, now: datetime) -> Terms:
         expires="",
         pull_secrets=stay.pull_secrets,
     )
-    after = timedelta(seconds=made.deadline_s + objects.GRACE_S + objects.ANCHOR_TTL_S)
+    after = timedelta(seconds=made.life_s)
     return msgspec.structs.replace(made, expires=(now + after).isoformat(timespec="seconds").replace("+00:00", "Z"))
 
 

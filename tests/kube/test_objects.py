@@ -72,7 +72,9 @@ def test_the_first_job_owns_the_others_and_starts_nothing():
     assert probe["metadata"]["ownerReferences"] == [
         {"apiVersion": "batch/v1", "kind": "Job", "name": "first", "uid": "u1"}
     ]
-    assert first["spec"]["activeDeadlineSeconds"] > probe["spec"]["activeDeadlineSeconds"] > TERMS.start_s + TERMS.run_s
+    assert (first["spec"]["parallelism"], first["spec"]["completions"]) == (0, 0)  # complete at once, by itself
+    ends = probe["spec"]["activeDeadlineSeconds"]
+    assert first["spec"]["ttlSecondsAfterFinished"] == TERMS.life_s > ends > TERMS.start_s + TERMS.run_s
 
 
 @pytest.mark.parametrize("vantage", ["node/user1", "pod/user1"])

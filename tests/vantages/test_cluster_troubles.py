@@ -408,7 +408,7 @@ async def test_what_a_killed_run_left_goes_by_its_own_time_limits_and_its_namesp
 ):
     """Nobody leaves here; the limits are those of a run, but for their constants."""
     monkeypatch.setattr(objects, "GRACE_S", 0)
-    monkeypatch.setattr(objects, "ANCHOR_TTL_S", 0)
+    monkeypatch.setattr(objects, "SPARE_S", 0)
     heard, patience = Heard(), msgspec.structs.replace(SHORT, goodbye=0.0)
     async with cluster(Pki(tmp_path), tmp_path, [node("aks-demo-0", "demo")]) as played:
         played.kubelet.play = script(Held())

