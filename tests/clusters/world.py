@@ -157,22 +157,25 @@ class World:
 
     def left(self) -> list[str]:
         """Every object that carries our label."""
-        chosen = f"{MANAGED},{RUN}!={self.spared}" if self.spared else MANAGED
-        return self.kubectl("get", KINDS, "-A", "-l", chosen, "-o", "name").split()
+        return self.kubectl("get", KINDS, "-A", "-l", self._ours, "-o", "name").split()
+
+    @property
+    def _ours(self) -> str:
+        return f"{MANAGED},{RUN}!={self.spared}" if self.spared else MANAGED
 
     def left_in(self, namespace: str) -> list[str]:
         """The same in one namespace, whatever is spared."""
         return self.kubectl("get", NAMESPACED, "-n", namespace, "-l", MANAGED, "-o", "name").split()
 
-    def gone(self, limit_s: float = 60) -> list[str]:
-        """What is left once what is going has gone."""
+    def gone(self, limit_s: float = 150) -> list[str]:
+        """What is left once what is going has gone: a kubelet of 1.20 may keep an ended pod until its next full sync."""
         self._until(lambda: not self.left(), limit_s)
         return self.left()
 
     def pods(self, field: str = "status.phase", namespace: str = "") -> list[str]:
         """One field of each probe's pod."""
         where = ("-n", namespace) if namespace else ("-A",)
-        return self.kubectl("get", "pods", *where, "-l", MANAGED, "-o", f"jsonpath={{.items[*].{field}}}").split()
+        return self.kubectl("get", "pods", *where, "-l", self._ours, "-o", f"jsonpath={{.items[*].{field}}}").split()
 
     def wait_for_probe(self, limit_s: float = 60) -> None:
         """Until a pod of ours runs."""
