@@ -16,6 +16,7 @@ from preflight.render.columns import Column, columns, kind, places, worst
 
 _CELL = 13  # columns of a vantage, its gap included
 _TITLE = 28  # the least that a title keeps; more vantages than fit beside it fold
+_SHORT = 24  # or this, where that shows who is in trouble
 _NARROW = 40
 _RED, _YELLOW, _DIM, _BOLD, _CYAN, _GREEN = "31", "33", "2", "1", "36", "32"
 _SGR = {
@@ -140,8 +141,11 @@ def _columns(page: _Page, rows: Sequence[view.Row], shown: Sequence[view.Row]) -
     """The vantages that did anything in this phase, folded to what fits."""
     did = {name for row in rows for name, one in row.cells.items() if one.status is not Status.SKIPPED}
     limit = max((page.width - 4 - _TITLE) // _CELL, 1)
-    names = [name for name in page.every if name in did]
-    return columns(names, [row.cells for row in shown], limit)
+    names, cells = [name for name in page.every if name in did], [row.cells for row in shown]
+    found = columns(names, cells, limit)
+    more = (page.width - 4 - _SHORT) // _CELL
+    # A place in trouble that would share a column is worth the end of the titles.
+    return columns(names, cells, more) if more > limit and not all(one.alike for one in found) else found
 
 
 def _head(column: Column) -> str:

@@ -115,7 +115,8 @@ def test_many_vantages_fold_and_the_odd_one_is_named():
 
 def test_many_different_vantages_fold_to_one_column_per_kind():
     shown = console.render(large(20, 9))
-    assert "node …\u00d74" in shown
+    assert "node …\u00d73" in shown
+    assert "pod …\u00d74" in shown
     assert "✗ 1/4" in shown
 
 

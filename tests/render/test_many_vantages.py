@@ -82,7 +82,10 @@ def test_the_console_fits_80_columns_and_names_the_odd_ones(twenty, thousand):
         assert len(lines) <= most
     shown = console.render(twenty)
     assert "node/user2, node/user7  tls.reset-after-hello" in shown
-    assert re.search(r"node \S*×20 +workstation +pod ×20", shown)
+    assert re.search(r"router-install +node ×2 +workstation +node ×18 +pod ×20", shown)
+    assert re.search(
+        r"model-deploy +node ×2 +pod/user3 +workstation +node ×18 +pod ×19", console.render(twenty, width=100)
+    )
 
 
 def test_the_verbose_console_lists_no_thousand_names(thousand):
