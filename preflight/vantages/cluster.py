@@ -151,19 +151,19 @@ class _Attempt:
             self.node = start.node
         ending = asyncio.create_task(self._ended())
         try:
-            slots = self._running.followed
+            slots, limit_s = self._running.followed, self._patience.log
             if slots.locked():  # so many logs at once are a load on the API server and on this process
                 await asyncio.wait((ending,))
-                slots = self._running.reading
+                slots, limit_s = self._running.reading, self._patience.crowded
             async with slots:
-                return await self._heard(pod["metadata"]["name"], ending)
+                return await self._heard(pod["metadata"]["name"], ending, limit_s)
         finally:
             ending.cancel()
             await asyncio.gather(ending, return_exceptions=True)
             self._board.forget(self.job)
 
-    async def _heard(self, pod: str, ending: asyncio.Task[pods.Ended]) -> VantageFacts:
-        """Read the log until it is complete, or for a moment more than the pod lives."""
+    async def _heard(self, pod: str, ending: asyncio.Task[pods.Ended], limit_s: float) -> VantageFacts:
+        """Read the log until it is complete, or nothing more has come for a moment after the pod's end."""
         log = asyncio.create_task(self._read_log(pod))
         try:
             await asyncio.wait((log, ending), return_when=asyncio.FIRST_COMPLETED)
@@ -171,7 +171,10 @@ class _Attempt:
                 return self._listener.facts("")
             ended = await ending
             self._pod_ended.set()
-            await asyncio.wait((log,), timeout=self._patience.log)
+            heard = -1
+            while not log.done() and self._listener.reader.messages > heard:  # as long as something comes
+                heard = self._listener.reader.messages
+                await asyncio.wait((log,), timeout=limit_s)
             return self._told(ended)
         except asyncio.CancelledError:
             await self._interrupted(log)

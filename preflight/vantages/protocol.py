@@ -141,6 +141,11 @@ class Reader:
             self.stranger = Stranger(tool_version=version, protocol=message.protocol)
 
     @property
+    def messages(self) -> int:
+        """How many came so far."""
+        return len(self._seen)
+
+    @property
     def missing(self) -> int:
         """Sequence numbers below the highest one that never came."""
         return max(self._seen, default=-1) + 1 - len(self._seen)

@@ -20,7 +20,8 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     start: float = 330.0  # for a probe to start: longer than containerd waits for a registry
     unschedulable: float = 30.0  # for the scheduler to find a node after all
     again: float = 25.0  # for a second try of a pull that failed ambiguously: the kubelet waits 10 s
-    log: float = 5.0  # for the log when the pod has ended
+    log: float = 5.0  # for more of the log when the pod has ended
+    crowded: float = 20.0  # the same among so many places that both ends are busy
     farewell: float = 15.0  # beyond the run's deadline, for the closing line
     goodbye: float = 3.0  # for what a probe has seen so far, when the run is interrupted
 
