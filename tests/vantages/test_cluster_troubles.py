@@ -370,6 +370,8 @@ async def test_a_watch_whose_version_was_forgotten_lists_anew(tmp_path: Path):
         async with asyncio.timeout(10):
             await at.played.store.until(lambda: bool(at.played.store.select(PODS)))
             await at.played.store.until(lambda: at.played.store.get(at.pod)["status"]["phase"] == "Running")
+            while "watch pods" not in at.played.api.calls:  # noqa: ASYNC110 - calls are counted, not told
+                await asyncio.sleep(0.01)
         await at.played.lose()
         held.go.set()
         async with asyncio.timeout(10):
