@@ -7,7 +7,7 @@ from clusters.world import Finished, World
 
 pytestmark = pytest.mark.cluster
 FOREIGN, HUNGRY = "localhost/foreign-program:1", "localhost/hungry-program:1"
-ELSEWHERE = "plain.k8s.test:5000/tests/elsewhere:1"
+ELSEWHERE = "plain.k8s.test:5000/tests/arm64-only:1"
 HANGS = "stub.k8s.test:5006/xhang/probe:1"
 SLEEPS = "localhost/pause:3.4.1"
 PULLS = [
@@ -40,7 +40,7 @@ def tried(kit: Kit | None, session_world: World, tmp_path_factory: pytest.TempPa
     for name, program in {FOREIGN: FOREIGN_PROGRAM, HUNGRY: HUNGRY_PROGRAM}.items():
         kit.load(Image(program=program).archive(folder / "image.tar", name))
     registry = f"http://{kit.settings['NODE1_IP']}:5000"
-    Image(program=FOREIGN_PROGRAM, architecture="arm64").push(registry, "tests/elsewhere", "1")
+    Image(program=FOREIGN_PROGRAM, architecture="arm64").push(registry, "tests/arm64-only", "1")
     images = [str(param.values[0]) for param in PULLS]
     runs = session_world.run_all([(*WHERE, "--probe-image", one, *LIMITS.get(one, ())) for one in images])
     return dict(zip(images, runs, strict=True))
