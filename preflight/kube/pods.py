@@ -10,6 +10,7 @@ import msgspec
 from preflight.judge import pulls
 from preflight.kube import refusals
 from preflight.kube.objects import CONTAINER
+from preflight.kube.values import table, tables
 
 Json = dict[str, Any]
 MAX_WORDS: Final = 300  # characters of an agent's last line that are told
@@ -71,18 +72,18 @@ State = Waiting | Unschedulable | PullFails | Running | Ended | Trouble
 
 def read(pod: Json) -> State:
     """The state of a probe's pod."""
-    status = _table(pod.get("status"))
-    container = next((one for one in _tables(status.get("containerStatuses")) if one.get("name") == CONTAINER), {})
-    state = _table(container.get("state"))
-    node = _text(_table(pod.get("spec")).get("nodeName"))
+    status = table(pod.get("status"))
+    container = next((one for one in tables(status.get("containerStatuses")) if one.get("name") == CONTAINER), {})
+    state = table(container.get("state"))
+    node = _text(table(pod.get("spec")).get("nodeName"))
     if (ended := state.get("terminated")) is not None:
-        return _ended(_table(ended), status, node)
+        return _ended(table(ended), status, node)
     if (lost := _lost(pod, status, node)) is not None:
         return lost
     if state.get("running") is not None:
         return Running(node=node)
     if (waiting := state.get("waiting")) is not None:
-        return _waiting(_table(waiting), node)
+        return _waiting(table(waiting), node)
     return _pending(status, node)
 
 
@@ -102,7 +103,7 @@ def _ended(ended: Json, status: Json, node: str) -> State:
 def _lost(pod: Json, status: Json, node: str) -> Trouble | None:
     if (lost := _by_status(status, node)) is not None:
         return lost
-    if _table(pod.get("metadata")).get("deletionTimestamp"):
+    if table(pod.get("metadata")).get("deletionTimestamp"):
         return Trouble(
             cause="pod.gone", text=f"the probe's pod on {node or 'no node yet'} was deleted by somebody else"
         )
@@ -133,7 +134,7 @@ def _waiting(waiting: Json, node: str) -> State:
 
 
 def _pending(status: Json, node: str) -> State:
-    for condition in _tables(status.get("conditions")):
+    for condition in tables(status.get("conditions")):
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return Unschedulable(
                 text=_text(condition.get("message")) or str(condition.get("reason") or "no reason given")
@@ -143,18 +144,18 @@ def _pending(status: Json, node: str) -> State:
 
 def pulled(pod: Json) -> bool:
     """Whether the image is there: the kubelet gets it first, then looks at everything else that a container needs."""
-    status = _table(pod.get("status"))
-    container = next((one for one in _tables(status.get("containerStatuses")) if one.get("name") == CONTAINER), {})
-    state = _table(container.get("state"))
-    waiting = str(_table(state.get("waiting")).get("reason") or "")
-    ended = _table(state.get("terminated"))
+    status = table(pod.get("status"))
+    container = next((one for one in tables(status.get("containerStatuses")) if one.get("name") == CONTAINER), {})
+    state = table(container.get("state"))
+    waiting = str(table(state.get("waiting")).get("reason") or "")
+    ended = table(state.get("terminated"))
     began = state.get("running") is not None or (bool(ended) and ended.get("reason") != "ContainerStatusUnknown")
     return began or waiting in _START_REASONS
 
 
 def scheduled_on(pod: Json | None) -> str:
     """The node, "" while there is none."""
-    return _text(_table((pod or {}).get("spec")).get("nodeName"))
+    return _text(table((pod or {}).get("spec")).get("nodeName"))
 
 
 _TOOK: Final = re.compile(r"Successfully pulled image .* in ((?:\d+h)?(?:\d+m)?[\d.]+(?:ms|µs|us|s))")
@@ -233,22 +234,13 @@ def _newest_last(events: Sequence[Json]) -> list[Json]:
 
 def answering_at(pod: Json) -> str:
     """The address of a pod whose container runs and has passed its startup probe; empty until then."""
-    status = _table(pod.get("status"))
-    container = next((one for one in _tables(status.get("containerStatuses")) if one.get("name") == CONTAINER), {})
-    running = _table(container.get("state")).get("running") is not None and container.get("started") is True
+    status = table(pod.get("status"))
+    container = next((one for one in tables(status.get("containerStatuses")) if one.get("name") == CONTAINER), {})
+    running = table(container.get("state")).get("running") is not None and container.get("started") is True
     try:
         return str(ipaddress.ip_address(str(status.get("podIP")))) if running else ""
     except ValueError:
         return ""
-
-
-def _table(value: object) -> Json:
-    """The API server's answers are parsed, not trusted: what is no table is an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def _tables(value: object) -> list[Json]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _whole(value: object) -> int:

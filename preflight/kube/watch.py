@@ -13,6 +13,7 @@ import msgspec
 
 from preflight.failures import ClusterFailure
 from preflight.kube.client import Client
+from preflight.kube.values import table
 
 Json = dict[str, Any]
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 5.0
@@ -82,18 +83,13 @@ class Board:
 
 def _slim(pod: Json) -> Json:
     """What is read of a pod; the rest, most of it, is what was asked for. A thousand are kept."""
-    meta, spec = _table(pod.get("metadata")), _table(pod.get("spec"))
+    meta, spec = table(pod.get("metadata")), table(pod.get("spec"))
     kept = {name: meta[name] for name in ("name", "uid", "deletionTimestamp") if name in meta}
     return {"metadata": kept, "spec": {"nodeName": spec.get("nodeName")}, "status": pod.get("status")}
 
 
 def _job(pod: Json) -> str:
-    return str(_table(_table(pod.get("metadata")).get("labels")).get(_JOB, ""))
-
-
-def _table(value: object) -> Json:
-    """The API server's answers are parsed, not trusted: what is no table is an empty one."""
-    return value if isinstance(value, dict) else {}
+    return str(table(table(pod.get("metadata")).get("labels")).get(_JOB, ""))
 
 
 async def follow(client: Client, path: str, selector: str, board: Board) -> None:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from preflight.kube import facts
+from preflight.kube.values import MOST_TEXT
 from preflight.model.cluster import Behind, DnsReplica, NodeFacts, ServiceFacts
 from preflight.model.environment import NetworkModel
 
@@ -142,7 +143,7 @@ def test_objects_that_are_none_give_empty_values(found: dict):
 def test_texts_are_bounded_and_printable():
     spec = {"clusterIP": "None", "ports": [{"port": True}, {"port": 99999}, {"port": "53"}]}
     found = facts.service({"metadata": {"name": "a\x1b[31m" * 100, "namespace": "b"}, "spec": spec})
-    assert len(found.name) == 253
+    assert len(found.name) == MOST_TEXT
     assert "\x1b" not in found.name
     assert (found.addresses, found.ports) == ((), ())
     assert msgspec.json.decode(msgspec.json.encode(found), type=ServiceFacts) == found

@@ -188,8 +188,14 @@ def namespace(world: World) -> Iterator[str]:
     world.kubectl("create", "namespace", name)
     yield name
     world.kubectl("delete", "namespace", name, "--wait=false")
-    world.kubectl("delete", "clusterrole,clusterrolebinding", "-l", MANAGED)  # what `preflight rbac` printed
-    world.kubectl("delete", "role,rolebinding", "--all-namespaces", "-l", MANAGED)
+    # What a test applied of `preflight rbac --name NAMESPACE`, here and elsewhere; nobody else's.
+    template = '{range .items[*]}{.kind} {.metadata.namespace} {.metadata.name}{"\\n"}{end}'
+    kinds = "clusterrole,clusterrolebinding,role,rolebinding"
+    for line in world.kubectl("get", kinds, "-A", "-l", MANAGED, "-o", f"jsonpath={template}").splitlines():
+        *_, role = words = line.split()
+        if role.startswith(name):
+            where = ("-n", words[1]) if len(words) == 3 else ()
+            world.kubectl("delete", words[0], role, *where, "--ignore-not-found")
 
 
 @pytest.fixture
