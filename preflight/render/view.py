@@ -44,6 +44,8 @@ EXITS = {
 }
 SERVICES = {
     "api-server": "API server",
+    "in-cluster": "API server, inside",
+    "cluster-dns": "Cluster DNS",
     "aks-egress": "AKS egress",
     "mcr": "Microsoft registry",
     "bootstrap": "Bootstrap registry",
