@@ -17,6 +17,8 @@ MAX_WORDS: Final = 300  # characters of an agent's last line that are told
 _MOST, _HEAD = 600, 200  # characters of a message, and of its beginning when it is longer
 _QUERY: Final = re.compile(r"(https?://[^\s?\"]{1,500})\?[^\s\"]*")
 _EXEC_FORMAT: Final = re.compile(r"exec format error")
+# The kubelet cannot ask the API server just now: it goes on trying, and so do we, up to the start deadline.
+_NOT_YET: Final = re.compile(r"failed to sync \w+ cache: timed out waiting for the condition")
 _PULL_REASONS: Final = frozenset((
     "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable",
     "ImageInspectError", "SignatureValidationFailed",
@@ -128,7 +130,7 @@ def _waiting(waiting: Json, node: str) -> State:
         return PullFails(text=message, final=reason in _FINAL_REASONS)
     if _EXEC_FORMAT.search(message):
         return Trouble(cause="pod.wrong-architecture", text=f"the image does not run on {node}: {message}")
-    if reason in _START_REASONS:
+    if reason in _START_REASONS and not _NOT_YET.search(message):
         return Trouble(cause="pod.not-started", text=f"the container cannot be made on {node}: {reason}: {message}")
     return Waiting(text=f"{node}: {reason} {message}".strip())
 

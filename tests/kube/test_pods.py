@@ -164,3 +164,10 @@ def test_a_long_message_keeps_its_end_and_no_signature():
     assert isinstance(state, PullFails)
     assert state.text.endswith('Get "https://a.blob.test/layer?…": EOF')
     assert len(state.text) <= 600
+
+
+def test_a_kubelet_that_lost_the_api_server_for_a_moment_is_waited_for():
+    message = "failed to sync secret cache: timed out waiting for the condition"
+    waiting = {"waiting": {"reason": "CreateContainerConfigError", "message": message}}
+    pod = {"spec": {"nodeName": "n1"}, "status": {"containerStatuses": [{"name": "probe", "state": waiting}]}}
+    assert isinstance(pods.read(pod), pods.Waiting)
