@@ -85,7 +85,11 @@ class _Court:
         if part.hop is None and self._unfinished() is not None:
             return None
         judged = outcome(check, part, self.scene, self.tables)
-        return None if judged is not None and judged.status is Status.FAIL and self._unread(part) else judged
+        if judged is None or judged.status is not Status.FAIL:
+            return judged
+        if self.interrupted and self.scene.observation.probe is ProbeName.PEERS:
+            return unknown("check.interrupted", "the run was interrupted, and the pod that was asked goes with it")
+        return None if self._unread(part) else judged
 
     def _unread(self, part: Slice) -> bool:
         """An answer that came whole, and that the probe had no time to read: what it seems to lack says nothing."""

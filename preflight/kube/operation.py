@@ -27,7 +27,7 @@ Json = dict[str, Any]
 _CREATING: Final = 16  # requests at once
 _FOLLOWED: Final = 48  # logs that are read while they grow; those of more places are read when their pods have ended
 _READING: Final = 16  # of these at once
-_LEAVE_S: Final = 60.0
+_LEAVE_S: Final = 90.0  # a kubelet of 1.20 keeps a pod that ended while it was starting for a minute
 _FIRST_LOOK_S, _POLL_S = 0.1, 0.5
 _SETTLE_S: Final = 15.0
 

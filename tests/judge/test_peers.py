@@ -31,7 +31,7 @@ def no_pod(peer: str, cause: str) -> Hop:
     )  # fmt: skip
 
 
-def run_of(pairs: dict[tuple[str, str], tuple[Hop, ...]], requirement="peers.model", environment=None):
+def run_of(pairs: dict[tuple[str, str], tuple[Hop, ...]], requirement="peers.model", environment=None, **more):
     """(who asks, whom) -> hops."""
     checks, seen = [], []
     for (source, peer), hops in pairs.items():
@@ -40,7 +40,7 @@ def run_of(pairs: dict[tuple[str, str], tuple[Hop, ...]], requirement="peers.mod
         one = check(requirement, "origin", "port", at=at, target=target, task=task)
         checks.append(change(one, id=f"{one.id}[{peer}]"))
         seen.append(observation(*hops, task=task, at=at, probe=ProbeName.PEERS, target=target, finished=True))
-    return judge(evidence(plan(*checks), *seen, environment=environment or {}))
+    return judge(evidence(plan(*checks), *seen, environment=environment or {}, **more))
 
 
 def both_ways(pools: str, *failing: tuple[str, str], how="drop", environment=None):
@@ -184,3 +184,11 @@ def test_a_repaired_pair_is_verified_with_both_of_its_pools():
     there = tuple(change(one, place="node n") for one in run.vantages)
     (found,) = judge(evidence(run.plan, *run.observations, facts=there)).findings
     assert found.verify == "preflight run --only peers.model --kubeconfig FILE --vantage pod --pool user1 --pool system"
+
+
+@pytest.mark.parametrize("how", ["drop", "refuse", "open"])
+def test_an_interrupted_run_takes_the_pods_that_answer_with_it(how: str):
+    hops = (a_hop("user1", 5001, how, answer="closed"),)
+    assert run_of({("system", "user1"): hops}).verdicts[0].status is Status.FAIL
+    (verdict,) = run_of({("system", "user1"): hops}, interrupted=True).verdicts
+    assert (verdict.status, verdict.cause) == (Status.UNKNOWN, "check.interrupted")
