@@ -33,8 +33,8 @@ e2e: $(TEST_VENV)/.installed ## the tests that need root, namespaces or a browse
 bench: $(VENV)/.all ## preflight beside its peers, about 20 minutes; installs the peers (root); REPEAT=5
 	$(VENV)/bin/python -m bench --repeat $(REPEAT)
 
-e2e-cluster: $(TEST_VENV)/.installed ## runs in the cluster of KUBECONFIG, or of CLUSTER_KIT=DIR with its firewall
-	PYTHON=$(PYTHON) TEST_PYTHON=$(TEST_VENV)/bin/python tools/e2e_cluster.sh
+e2e-cluster: $(TEST_VENV)/.installed ## runs in the cluster of KUBECONFIG, or of CLUSTER_KIT=DIR with its firewall; ARGS='-k NAME'
+	PYTHON=$(PYTHON) TEST_PYTHON=$(TEST_VENV)/bin/python tools/e2e_cluster.sh $(ARGS)
 
 network: $(TEST_VENV)/.installed ## scenarios in a real network: namespaces, nftables, real software (root, or user namespaces)
 	PYTHONPATH=tests $(TEST_VENV)/bin/python -m bed.install
