@@ -72,7 +72,10 @@ def expected(row: Row) -> str:
 def seen(row: Row, code: int, run: Run) -> str:
     """What the run says, in the words of `expected` or as that word, and the titles of its findings."""
     words = _seen(row, code, run)
-    titles = [f"{finding.owner}, {finding.confidence}: {finding.title}" for finding in run.findings]
+    titles = [
+        f"{finding.owner}, {finding.confidence}: {finding.title if row.titled else finding.cause}"
+        for finding in run.findings
+    ]
     return "<br>".join(["as expected" if titles and words == expected(row) else words, *titles])
 
 

@@ -27,7 +27,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     `fail`, `warn` and `unknown`: requirement (or shell pattern) -> cause. Every other verdict must be pass, skipped, or
     blocked by one of these. `compared`: the same for verdicts that do not decide. `owners`: of all findings. `ranked`:
     a finding names two or more candidate places. `omit`: keys left out of preflight.toml. `runs`: how often it must
-    come out so.
+    come out so. `titled`: false where chance decides which hosts it meets, so that the page names the cause instead.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     owners: tuple[Owner, ...] = ()
     ranked: bool = False
     runs: int = 1
+    titled: bool = True
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
