@@ -120,12 +120,14 @@ class Namespace:
         self.write_etc("resolv.conf", "")
         self.write_etc("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
 
-    def sysctl(self, settings: Mapping[str, str]) -> None:
-        """Write below /proc/sys/net."""
+    def sysctl(self, settings: Mapping[str, str], *, of_root: bool = False) -> None:
+        """Write below /proc/sys/net. `of_root`: the kernel hides these in a namespace of an ordinary user."""
 
         def write() -> None:
             for key, value in settings.items():
-                Path("/proc/sys/net", key).write_text(value)
+                path = Path("/proc/sys/net", key)
+                if path.exists() or not of_root:
+                    path.write_text(value)
 
         self.call(write)
 

@@ -89,7 +89,7 @@ class Topology:
         """No rule, no redirection, and nothing remembered of the paths of the scenario before."""
         self.nft(_RULES)
         for host in (self.workstation, self.azure):
-            host.sysctl(_FORGET)
+            host.sysctl(_FORGET, of_root=True)
 
     def stop(self) -> None:
         """Remove the namespaces; the kernel removes what is in them."""
