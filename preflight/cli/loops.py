@@ -1,8 +1,11 @@
 """Runs a coroutine to its end, whatever the size of what it gives."""
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from preflight.cli import signals
 
 _T = TypeVar("_T")
 
@@ -18,5 +21,11 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
     async def keep() -> None:
         found.append(await work)
 
-    asyncio.run(keep())
+    try:
+        with contextlib.ExitStack() as stack:
+            with signals.held():  # a loop that is half made cannot be closed, and says so with a traceback
+                runner = stack.enter_context(asyncio.Runner())
+            runner.run(keep())
+    finally:
+        work.close()
     return found[0]

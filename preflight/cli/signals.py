@@ -41,6 +41,16 @@ def deferred(what: str = "finishing the reports") -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Signals come when the work inside is done: for moments."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 async def until_signalled(work: Coroutine[Any, Any, None]) -> bool:
     """Await the work; True when a signal cancelled it. A second signal is a KeyboardInterrupt."""
     import asyncio  # noqa: PLC0415 - keeps --help quick

@@ -1,4 +1,7 @@
-"""What a run gives is never turned into text when its loop ends: that of a thousand places is enormous."""
+"""What a run gives is never turned into text when its loop ends: that of a thousand places is enormous. And signals."""
+
+import asyncio
+import signal
 
 import pytest
 
@@ -31,3 +34,24 @@ def test_what_is_raised_comes_through():
 
     with pytest.raises(ValueError, match="so"):
         loops.run(work())
+
+
+def test_a_signal_waits_until_the_loop_is_whole(monkeypatch: pytest.MonkeyPatch):
+    """Half a loop cannot be closed: Python would print a traceback about it."""
+    made: list[asyncio.AbstractEventLoop] = []
+    whole = asyncio.events.new_event_loop
+
+    def interrupted() -> asyncio.AbstractEventLoop:
+        signal.raise_signal(signal.SIGINT)
+        made.append(whole())
+        return made[0]
+
+    async def work() -> int:
+        return 3
+
+    monkeypatch.setattr(asyncio.events, "new_event_loop", interrupted)
+    begun = work()
+    with pytest.raises(KeyboardInterrupt):
+        loops.run(begun)
+    assert made[0].is_closed()
+    assert begun.cr_frame is None  # closed, so that nobody warns that it was never awaited
