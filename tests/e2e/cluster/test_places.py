@@ -80,7 +80,9 @@ def forwarding_to_nowhere(world: World, firewall: Kit) -> Iterator[None]:
         "--user=root",
     )
     where = (f"--listen-address={node1}", "--bind-interfaces", f"--port={port}", f"--server={nowhere}")
-    cluster = ("--local=/cluster.local/", "--cache-size=0", "--dns-forward-max=2000")
+    service = world.kubectl("get", "svc", "kubernetes", "-o", "jsonpath={.spec.clusterIP}")
+    own = f"--host-record=kubernetes.default.svc.cluster.local,{service}"
+    cluster = ("--local=/cluster.local/", own, "--cache-size=0", "--dns-forward-max=2000")
 
     def point_to(port: int) -> None:
         ports = [{"name": "dns", "port": port, "protocol": "UDP"}, {"name": "dns-tcp", "port": port, "protocol": "TCP"}]
