@@ -33,7 +33,7 @@ def loss(observations: Iterable[Observation]) -> Loss | None:
         made += 1
         if again:
             lost += 1
-            hosts.add(f"{url.split('/')[2]} {connection.address}")
+            hosts.add(f"{url.partition('://')[2].partition('/')[0]} {connection.address}")
     enough = lost >= _CONNECTIONS and len(hosts) >= _HOSTS and lost >= made * _SHARE
     return Loss(lost=lost, made=made) if enough else None
 

@@ -64,3 +64,8 @@ def test_it_warns_where_it_was_seen_and_is_one_finding():
     (finding,) = run.findings
     assert (finding.owner, len(finding.checks)) == (Owner.NETWORK, 3)
     assert len(finding.candidates) >= 2
+
+
+def test_a_url_that_is_none_is_a_host_like_any_other():
+    hops = [hop(url=url, connections=LATE) for url in ("x", "", "//", "https://", "https://a.example")]
+    assert lossy.loss([observation(one, task=str(number)) for number, one in enumerate(hops)]) is not None
