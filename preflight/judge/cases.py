@@ -74,23 +74,26 @@ def _is_news(fact: VantageFacts, told: set[tuple[str, str]]) -> bool:
 
 
 def _of_place(fact: VantageFacts) -> Case:
-    """A trouble of the place itself: it warns, and belongs to no requirement."""
-    cause = fact.error_cause or ""
+    return of_no_requirement(fact.error_cause or "", fact.vantage, fact.error or "", Phase.ROUTER_INSTALL)
+
+
+def of_no_requirement(cause: str, vantage: str, reason: str, phase: Phase, *, host: str = "") -> Case:
+    """A trouble of the place itself, or of what runs there: it warns, and belongs to no requirement."""
     verdict = Verdict(
         check="",
         requirement="",
         title="",
-        phase=Phase.ROUTER_INSTALL,
+        phase=phase,
         severity=Severity.RECOMMENDED,
-        vantage=fact.vantage,
+        vantage=vantage,
         target="",
         status=Status.WARN,
         decides=True,
         cause=cause,
         owner=CAUSES[cause].owner,
-        reason=fact.error or "",
+        reason=reason,
     )
-    return Case(verdict=verdict, cause=cause, host="")
+    return Case(verdict=verdict, cause=cause, host=host)
 
 
 def _case(

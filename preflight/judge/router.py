@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from preflight.judge.cases import Case
+from preflight.judge.cases import Case, of_no_requirement
 from preflight.judge.pattern import pool_of
 from preflight.judge.scene import listed, moment
-from preflight.model.causes import CAUSES
 from preflight.model.cluster import ClusterFacts, RouterPod
 from preflight.model.observation import VantageFacts
-from preflight.model.run import Evidence, Verdict
-from preflight.model.vocabulary import Phase, Severity, Status, VantageKind, vantage_kind
+from preflight.model.run import Evidence
+from preflight.model.vocabulary import Phase, VantageKind, vantage_kind
 
 CAUSE: Final = "router.restart-needed"
 _MOST_ENTRIES = 5
@@ -70,18 +69,6 @@ def _case(pod: RouterPod, probe: VantageFacts, differing: tuple[str, ...], now: 
     days = (now - moment(pod.started)).days if pod.started else None
     age = f", started {pod.started} ({days} days before this run)" if days is not None else ""
     node = f" on {pod.node}" if pod.node else ""
-    verdict = Verdict(
-        check="",
-        requirement="",
-        title="",
-        phase=Phase.ROUTER_RUN,
-        severity=Severity.RECOMMENDED,
-        vantage=probe.vantage,
-        target="",
-        status=Status.WARN,
-        decides=True,
-        cause=CAUSE,
-        owner=CAUSES[CAUSE].owner,
-        reason=f"{pod.namespace}/{pod.name}{node}{age} has {'; '.join(differing)}",
-    )
-    return Case(verdict=verdict, cause=CAUSE, host=f"the router's pods in {pod.namespace}")
+    reason = f"{pod.namespace}/{pod.name}{node}{age} has {'; '.join(differing)}"
+    host = f"the router's pods in {pod.namespace}"
+    return of_no_requirement(CAUSE, probe.vantage, reason, Phase.ROUTER_RUN, host=host)
