@@ -1,7 +1,7 @@
 """Evidence in, finished run out: the one door to all judgement. Same evidence, same run, today or next year."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -30,13 +30,16 @@ from preflight.model.observation import Observation, VantageFacts
 from preflight.model.plan import Check
 from preflight.model.run import Evidence, Run, Tool, Verdict
 
+Places = Mapping[str, Sequence[Observation]]  # of every vantage, what it observed
+
 _CLOCKS = 6  # wrong ones that are told one by one
 
 
 def judge(evidence: Evidence, *, tables: Tables = REAL) -> Run:
     """Judge everything: one verdict a check, findings over them, exit code and headline."""
-    skews = _skews(evidence)
-    found = kubelets.reconciled(evidence, _verdicts(evidence, skews, tables))
+    places = _by_vantage(evidence)
+    skews = _skews(places)
+    found = kubelets.reconciled(evidence, _verdicts(evidence, places, skews, tables))
     verdicts = order.arrange(evidence.plan, found)
     code = exitcode.exit_code(verdicts, strict=evidence.strict, interrupted=evidence.interrupted)
     return Run(
@@ -79,12 +82,15 @@ def evidence_of(run: Run, *, strict: bool | None = None) -> Evidence:
     )
 
 
-def _verdicts(evidence: Evidence, skews: Mapping[str, clock.Skew], tables: Tables) -> dict[str, Verdict]:
+def _verdicts(
+    evidence: Evidence, places: Places, skews: Mapping[str, clock.Skew], tables: Tables
+) -> dict[str, Verdict]:
     facts = {fact.vantage: fact for fact in evidence.vantages}
     seen = {(observation.vantage, observation.task): observation for observation in evidence.observations}
     now = moment(evidence.started)
-    portals, inspectors = _portals(evidence), _inspectors(evidence, seen)
-    losses = {vantage: lossy.loss(own) for vantage, own in _by_vantage(evidence).items()}
+    portals = {vantage: everywhere.catch_all(own) for vantage, own in places.items()}
+    losses = {vantage: lossy.loss(own) for vantage, own in places.items()}
+    inspectors = _inspectors(evidence, seen)
     verdicts: dict[str, Verdict] = {}
     relieved: list[load.Relieved] = []
     for (vantage, task), checks in order.task_groups(evidence.plan).items():
@@ -121,18 +127,13 @@ def _inspectors(evidence: Evidence, seen: Mapping[tuple[str, str], Observation])
     return {vantage: intercepted.inspectors(each) for vantage, each in pairs.items()}
 
 
-def _skews(evidence: Evidence) -> dict[str, clock.Skew]:
+def _skews(places: Places) -> dict[str, clock.Skew]:
     """The vantages whose clock is proven wrong."""
-    found = {vantage: clock.skew(own) for vantage, own in _by_vantage(evidence).items()}
+    found = {vantage: clock.skew(own) for vantage, own in places.items()}
     return {vantage: skew for vantage, skew in found.items() if skew is not None}
 
 
-def _portals(evidence: Evidence) -> dict[str, frozenset[str]]:
-    """Vantage -> the addresses that its resolvers give for every name."""
-    return {vantage: everywhere.catch_all(own) for vantage, own in _by_vantage(evidence).items()}
-
-
-def _by_vantage(evidence: Evidence) -> dict[str, list[Observation]]:
+def _by_vantage(evidence: Evidence) -> Places:
     """Of every vantage that told of itself, what it observed."""
     found: dict[str, list[Observation]] = {facts.vantage: [] for facts in evidence.vantages}
     for one in evidence.observations:
