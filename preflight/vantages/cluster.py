@@ -27,13 +27,12 @@ from preflight.vantages.base import Emit
 from preflight.vantages.listener import Listener
 from preflight.vantages.peers import Peers
 from preflight.vantages.pulling import Pulling
-from preflight.vantages.starting import LOST, Failed, Patience, Start
+from preflight.vantages.starting import LOST, OF_IMAGE, Failed, Patience, Start
 
 Json = dict[str, Any]
 CHANNEL: Final = "kube.log-channel-broken"
-# What another image may cure.
 _REFUSED: Final = "pod.admission-denied"
-_IMAGE: Final = ("pull.", "pod.wrong-architecture", "pod.agent-failed", skew.CAUSE)
+_IMAGE: Final = (*OF_IMAGE, skew.CAUSE)
 
 
 class ClusterVantage:

@@ -23,13 +23,12 @@ from preflight.model.plan import Plan, Task, VantagePlan
 from preflight.model.vocabulary import ProbeName
 from preflight.probes import names
 from preflight.probes.services.peers import ports
-from preflight.vantages.starting import Failed, Patience, Start
+from preflight.vantages.starting import OF_IMAGE, Failed, Patience, Start
 
 Json = dict[str, Any]
 MOST_START_S: Final = 60.0  # beyond that the others go on without it
 NONE: Final = "peers.no-listener"
 _SEEN_BY: Final = "seen.nodes"
-_IMAGE: Final = ("pull.", "pod.wrong-architecture", "pod.agent-failed")
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +120,7 @@ class Peers:
             if job:
                 with contextlib.suppress(ClusterFailure):
                     await running.stop(job)
-            if not known.trouble_cause.startswith(_IMAGE):
+            if not known.trouble_cause.startswith(OF_IMAGE):
                 break
         return known
 
@@ -141,7 +140,7 @@ class Peers:
 def _ended(state: pods.Ended | pods.Trouble) -> tuple[str, str]:
     if isinstance(state, pods.Trouble):
         return state.cause, state.text
-    said = state.message.strip().splitlines()[-1][:300] if state.message.strip() else "no message"
+    said = pods.last_words(state.message)
     return "pod.agent-failed", f"the agent on {state.node} ended with exit code {state.exit_code}: {said}"
 
 

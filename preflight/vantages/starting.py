@@ -12,6 +12,7 @@ from preflight.kube.operation import Operation
 
 Json = dict[str, Any]
 LOST: Final = "kube.api-lost"
+OF_IMAGE: Final = ("pull.", "pod.wrong-architecture", "pod.agent-failed")  # beginnings: what another image may cure
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
