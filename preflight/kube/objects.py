@@ -170,20 +170,24 @@ def job_name(terms: Terms, place: Place, attempt: int = 1) -> str:
 def job(terms: Terms, probe: Probe, *, owner: Json | None = None) -> Json:
     """A probe's Job: one pod, once, with everything that a restricted namespace asks for."""
     marks = {VANTAGE: probe.place.vantage}
+    meta = metadata(terms, job_name(terms, probe.place, probe.attempt), owner=owner, annotations=marks)
+    worn = {"labels": _worn(terms, probe.place), "annotations": marks}
+    return once(terms, meta, {"metadata": worn, "spec": _probe_pod(terms, probe)})
+
+
+def once(terms: Terms, meta: Json, template: Json) -> Json:
+    """A Job of one pod that is never tried again."""
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": metadata(terms, job_name(terms, probe.place, probe.attempt), owner=owner, annotations=marks),
+        "metadata": meta,
         "spec": {
             "parallelism": 1,
             "completions": 1,
             "backoffLimit": 0,
             "activeDeadlineSeconds": terms.deadline_s,
             "ttlSecondsAfterFinished": JOB_TTL_S,
-            "template": {
-                "metadata": {"labels": _worn(terms, probe.place), "annotations": marks},
-                "spec": _probe_pod(terms, probe),
-            },
+            "template": template,
         },
     }
 
@@ -201,19 +205,8 @@ def answerer_job(terms: Terms, answerer: Answerer, *, owner: Json | None = None)
     pod["containers"][0]["env"].append(_field(ADDRESS_VARIABLE, "status.podIP"))
     meta = metadata(terms, job_name(terms, place, answerer.attempt), owner=owner)
     meta["labels"] |= {ROLE: ANSWERS}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": meta,
-        "spec": {
-            "parallelism": 1,
-            "completions": 1,
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": terms.deadline_s,
-            "ttlSecondsAfterFinished": JOB_TTL_S,
-            "template": {"metadata": {"labels": _worn(terms, answerer.place) | {ROLE: ANSWERS}}, "spec": pod},
-        },
-    }
+    worn = {"labels": _worn(terms, answerer.place) | {ROLE: ANSWERS}}
+    return once(terms, meta, {"metadata": worn, "spec": pod})
 
 
 def _pod(terms: Terms, place: Place, container: Json, volumes: Sequence[Json] = ()) -> Json:

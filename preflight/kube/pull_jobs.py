@@ -34,19 +34,8 @@ def job(terms: Terms, pull: Pull, *, owner: Json | None = None) -> Json:
     place = msgspec.structs.replace(pull.place, vantage=f"{pull.key}/{pull.place.vantage}")
     marks = {PULLED_AT: pull.place.vantage}
     template = {"metadata": {"labels": objects.labels(terms.run_id), "annotations": marks}, "spec": _pod(pull)}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": objects.metadata(terms, objects.job_name(terms, place), owner=owner, annotations=marks),
-        "spec": {
-            "parallelism": 1,
-            "completions": 1,
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": terms.deadline_s,
-            "ttlSecondsAfterFinished": objects.JOB_TTL_S,
-            "template": template,
-        },
-    }
+    meta = objects.metadata(terms, objects.job_name(terms, place), owner=owner, annotations=marks)
+    return objects.once(terms, meta, template)
 
 
 def _pod(pull: Pull) -> Json:
