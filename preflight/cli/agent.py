@@ -13,7 +13,7 @@ from typing import BinaryIO
 import click
 import msgspec
 
-from preflight.cli import streams
+from preflight.cli import loops, streams
 from preflight.failures import UsageFailure
 from preflight.model.plan import VantagePlan
 from preflight.model.secret import SERVICE_ACCOUNT, Secret, Secrets
@@ -66,12 +66,12 @@ def agent(
     if (plan is None) == (listen is None):
         raise UsageFailure("agent: give --plan FILE, or --listen PORTS")
     if listen is not None:
-        asyncio.run(_answer(answering.ports_of(listen)))
+        loops.run(_answer(answering.ports_of(listen)))
         return
     assert plan is not None
     text = plan.read(agents.MAX_PLAN + 1)
     part = agents.read_plan(text, "stdin" if plan.name in {"-", "<stdin>"} else plan.name)
-    asyncio.run(_speak(msgspec.structs.replace(part, vantage=vantage or part.vantage), summary_out, token, node_trust))
+    loops.run(_speak(msgspec.structs.replace(part, vantage=vantage or part.vantage), summary_out, token, node_trust))
 
 
 async def _answer(ports: tuple[int, ...]) -> None:

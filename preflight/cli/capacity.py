@@ -1,6 +1,5 @@
 """`preflight capacity`: how many replicas a load needs, and whether the pools have room for them. Creates nothing."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from preflight.cli import cluster_options
+from preflight.cli import cluster_options, loops
 from preflight.kube import capacity as rooms
 from preflight.kube.client import Access, connect
 from preflight.kube.pools import POOL_LABEL
@@ -83,7 +82,7 @@ def capacity(
     found: tuple[rooms.PoolRoom, ...] | None = None
     if kubeconfig is not None or context is not None:
         access = Access(kubeconfig=str(kubeconfig) if kubeconfig is not None else None, context=context)
-        found = asyncio.run(_look(access, size, pool_label, pools))
+        found = loops.run(_look(access, size, pool_label, pools))
     click.echo(as_json(load, size, found) if form == "json" else as_text(load, size, found), nl=False)
     ctx.exit(1 if found is not None and sum(room.fits for room in found) < load.replicas else 0)
 

@@ -1,6 +1,5 @@
 """`preflight clean`: finds and removes what runs have left in a cluster, by preflight's own labels only."""
 
-import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Final
 
 import click
 
-from preflight.cli import cluster_options
+from preflight.cli import cluster_options, loops
 from preflight.failures import UsageFailure
 from preflight.kube import sweep
 from preflight.kube.client import Access, connect
@@ -33,7 +32,7 @@ def clean(
     """
     age = _age(older_than) if older_than is not None else timedelta(0)
     access = Access(kubeconfig=str(kubeconfig) if kubeconfig is not None else None, context=context)
-    removed = asyncio.run(_clean(access, namespace, age, dry_run=dry_run))
+    removed = loops.run(_clean(access, namespace, age, dry_run=dry_run))
     for one in removed:
         place = f"{one.namespace}/" if one.namespace else ""
         click.echo(

@@ -1,12 +1,11 @@
 """`preflight demo`: the main job against the embedded Azure, healthy or broken on purpose."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from preflight.cli import output
+from preflight.cli import loops, output
 from preflight.render.formats import Format
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def demo(
     from preflight.cli import played  # noqa: PLC0415 - keeps --help quick
 
     if serve:
-        ctx.exit(asyncio.run(played.serve(chosen, there)))
+        ctx.exit(loops.run(played.serve(chosen, there)))
     report = output.Output(wanted, out, verbose=verbose, short=short)
     from preflight.cli.conduct import gate  # noqa: PLC0415
 

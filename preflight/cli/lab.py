@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from preflight.cli import loops
+
 if TYPE_CHECKING:
     from preflight.lab.faults import Fault
     from preflight.lab.network import Network
@@ -80,7 +82,7 @@ def serve(
 
     network = made(cidrs, dns, views, assign=assign)
     broken = [parse(text, network.vantages) for text in faults]
-    asyncio.run(_serve(network, broken, environment_out, ca_out, control, commands=commands))
+    loops.run(_serve(network, broken, environment_out, ca_out, control, commands=commands))
 
 
 async def _serve(
@@ -134,7 +136,7 @@ def clear(control: Path) -> None:
 def _switch(control: Path, *, add: tuple[str, ...] = (), clear: bool = False) -> None:
     from preflight.lab.control import Request, ask  # noqa: PLC0415
 
-    for broken in asyncio.run(ask(control, Request(add=add, clear=clear))):
+    for broken in loops.run(ask(control, Request(add=add, clear=clear))):
         click.echo(broken)
 
 

@@ -1,4 +1,4 @@
-"""Runs a coroutine to its end, whatever the size of what it gives."""
+"""Runs a command's coroutine to its end, whatever the size of what it gives, and whenever a signal comes."""
 
 import asyncio
 import contextlib

@@ -1,6 +1,5 @@
 """`--via`: ways in when nothing can be pulled or reached. Looks before planning, then runs a shell probe there."""
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
@@ -8,7 +7,7 @@ from typing import Final
 import msgspec
 
 from preflight.azure import run_command
-from preflight.cli import load, via_azure
+from preflight.cli import load, loops, via_azure
 from preflight.cli.cluster_options import Options
 from preflight.cli.conduct import Circumstances, conducted
 from preflight.cli.journal import Journal
@@ -82,11 +81,11 @@ def targets(options: Options) -> dict[str, tuple[str, ...]]:
 def scout(options: Options, env: Environment, secrets: Secrets) -> Scouted:
     """Look at what was named; starts nothing. Raises `UsageFailure`."""
     wanted = targets(options)
-    pods, gaps = asyncio.run(_pods(options, wanted[EXISTING_POD])) if wanted[EXISTING_POD] else ({}, {})
+    pods, gaps = loops.run(_pods(options, wanted[EXISTING_POD])) if wanted[EXISTING_POD] else ({}, {})
     invoked: dict[str, Invoked] = {}
     for target in wanted[COMMAND_INVOKE]:
         try:
-            invoked[via_azure.VANTAGE] = asyncio.run(via_azure.look(env, secrets, target))
+            invoked[via_azure.VANTAGE] = loops.run(via_azure.look(env, secrets, target))
         except ClusterFailure as failure:
             gaps[via_azure.VANTAGE] = (failure.cause, failure.text)
     return Scouted(pods=pods, invoked=invoked, gaps=gaps)
