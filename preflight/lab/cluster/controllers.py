@@ -28,11 +28,7 @@ class Controllers:
     async def run(self) -> None:
         """Follow the store until cancelled."""
         try:
-            with self._store.watching(0) as (missed, changes):
-                for event in missed:
-                    self._react(event)
-                while True:
-                    self._react(await changes.get())
+            await self._store.follow(self._react)
         finally:
             for key in tuple(self._clocks):
                 self._stop_clocks(key)

@@ -96,11 +96,7 @@ class Kubelet:
     async def run(self) -> None:
         """Follow the store; when cancelled, no process is left."""
         try:
-            with self._store.watching(0) as (missed, changes):
-                for event in missed:
-                    self._react(event)
-                while True:
-                    self._react(await changes.get())
+            await self._store.follow(self._react)
         finally:
             tasks = [box.task for box in self._boxes.values() if box.task is not None]
             for task in tasks:

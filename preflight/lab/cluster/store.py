@@ -172,6 +172,14 @@ class Store:
         finally:
             self._watchers.discard(queue)
 
+    async def follow(self, react: Callable[[Event], None]) -> None:
+        """Hand over all that has happened, and what happens until this is cancelled."""
+        with self.watching(0) as (missed, changes):
+            for event in missed:
+                react(event)
+            while True:
+                react(await changes.get())
+
     def _tell(self, kind: str, key: Key, body: Json) -> Json:
         self.version += 1
         body = {**body, "metadata": {**body["metadata"], "resourceVersion": str(self.version)}}
