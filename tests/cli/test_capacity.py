@@ -7,6 +7,8 @@ import sys
 import pytest
 from servers.scripted import Reply, failing, kubeconfig, served
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 NODE = {
     "metadata": {"name": "a", "labels": {"agentpool": "user1"}},
     "status": {
@@ -28,12 +30,6 @@ def answers(_method: str, target: str) -> Reply:
             return Reply(body={"items": [{**NODE, "metadata": {**NODE["metadata"], "name": "b"}}]})
         return Reply(body={"items": [NODE], "metadata": {"continue": "next"}})
     return Reply(body={"items": [POD]})
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch):
-    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def test_the_documented_example_is_a_word_of_its_own(preflight):

@@ -15,14 +15,10 @@ from preflight.model.plan import VantagePlan
 from preflight.model.vocabulary import ProbeName
 from preflight.vantages import summary
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 AROUND = pytest.mark.parametrize("more", [-1, 0, 1])
 LOG = "/api/v1/namespaces/x/pods/p/log"
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch):
-    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @AROUND

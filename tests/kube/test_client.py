@@ -12,6 +12,8 @@ from preflight.failures import ClusterFailure, Refused, UsageFailure
 from preflight.kube import client as clients
 from preflight.kube.client import Access, Gone, connect
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 
 def subclasses(kind: type) -> set[type]:
     return {kind}.union(*(subclasses(one) for one in kind.__subclasses__()))
@@ -26,12 +28,6 @@ def test_every_exception_of_the_library_and_of_its_transport_is_translated():
     named = {one for _, one in inspect.getmembers(exceptions, inspect.isclass) if issubclass(one, Exception)}
     foreign = subclasses(aiohttp.ClientError) | named | {config.ConfigException, TimeoutError, ssl.SSLError, OSError}
     assert [one for one in foreign if not issubclass(one, known)] == []
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch):
-    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
 
 
 async def test_an_answer_comes_as_json_and_is_counted(tmp_path):

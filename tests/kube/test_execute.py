@@ -17,15 +17,11 @@ from preflight.kube.execute import Spot
 from preflight.kube.spots import Found
 from preflight.model.vocabulary import VantageKind
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 SPOT = Spot(namespace="shop", pod="model-0", container="app")
 SUCCESS = {"metadata": {}, "status": "Success"}
 Talk = Callable[[web.WebSocketResponse], Awaitable[None]]
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch):
-    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @contextlib.asynccontextmanager

@@ -10,14 +10,10 @@ from preflight.kube.operation import Stay, operations
 from preflight.kube.pools import Place
 from preflight.model.vocabulary import VantageKind
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 STAY = Stay(run_id="r1", namespace="own")
 MADE = {"metadata": {"name": "made", "uid": "u1"}}
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch):
-    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def answer(method: str, target: str) -> Reply:

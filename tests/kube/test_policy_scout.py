@@ -9,6 +9,8 @@ from preflight.kube.policy_scout import about, read, real_pods
 from preflight.kube.standing import Wanted
 from preflight.model.policies import PolicyFacts, Role, Stand
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 PROBE = standing.probe("", {})
 POD = {
     "metadata": {"name": "fe-1", "namespace": "default", "labels": {"azuremlappname": "azureml-fe"}},
@@ -39,12 +41,6 @@ def whole(target: str) -> Reply:
         "/apis": Reply(body={"groups": [{"name": "apps"}]}),
     }
     return answers.get(path, MISSING)
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch):
-    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
 
 
 async def scouted(tmp_path, answer, *, real=(ROUTER,), notices=()) -> tuple[PolicyFacts, list[str]]:

@@ -10,6 +10,8 @@ from preflight.kube.rights import LOOKS, ROUTER, roles
 from preflight.kube.scout import Found, look
 from preflight.model.cluster import RouterFacts
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 API = {"metadata": {"name": "kubernetes", "namespace": "default"}, "spec": {"clusterIP": "10.96.0.1", "ports": [{"port": 443}]}}  # fmt: skip
 DNS = {"metadata": {"name": "kube-dns", "namespace": "kube-system"}, "spec": {"clusterIP": "10.96.0.10", "ports": [{"port": 53}]}}  # fmt: skip
 BEHIND = {"subsets": [{"addresses": [{"ip": "10.251.1.4", "nodeName": "n1"}], "ports": [{"port": 53}]}]}
@@ -25,12 +27,6 @@ ANSWERS = {
     "/api/v1/namespaces/kube-system/endpoints/kube-dns": BEHIND,
 }
 NODE = {"metadata": {"name": "n1", "labels": {"agentpool": "system"}}}
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch):
-    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def usual(target: str) -> Reply:
