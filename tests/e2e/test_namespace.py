@@ -9,35 +9,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders.namespaced import SERVED
 
 pytestmark = pytest.mark.e2e
 
-# The namespace has one veth with a default route, so that it looks like a host with a network; nothing leaves it.
-SCRIPT = r"""
-set -eu
-ip link set lo up
-ip link add up0 type veth peer name up1
-ip addr add 10.70.0.10/24 dev up0
-ip link set up0 up
-ip link set up1 up
-ip route add default via 10.70.0.1
-echo "nameserver 203.0.113.53" > "$DIR/resolv.conf"
-mount --bind "$DIR/resolv.conf" /etc/resolv.conf
-"$PYTHON" -P -m preflight lab serve --assign --environment-out "$DIR/preflight.toml" $FAULT > "$DIR/secrets" &
-lab=$!
-trap 'kill $lab' EXIT
-i=0
-while ! [ -e "$DIR/preflight.toml" ]; do i=$((i + 1)); [ $i -lt 200 ]; sleep 0.05; done
-. "$DIR/secrets"
-"$PYTHON" -P -m preflight run --config "$DIR/preflight.toml" --stand-in node,pod --format json --out "$DIR/out"
-"""
+SCRIPT = SERVED + (
+    '"$PYTHON" -P -m preflight run --config "$DIR/preflight.toml" --stand-in node,pod --format json --out "$DIR/out"'
+)
 
 
 def run(folder: Path, *faults: str) -> tuple[int, dict]:
     fault = " ".join(f"--fault {one}" for one in faults)
     done = subprocess.run(
         ["unshare", "--net", "--mount", "sh", "-c", SCRIPT],
-        env={"DIR": str(folder), "PYTHON": sys.executable, "FAULT": fault, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        env={"DIR": str(folder), "PYTHON": sys.executable, "OPTIONS": fault, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         capture_output=True,
         text=True,
         timeout=120,

@@ -10,29 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders.namespaced import SERVED
 
 from preflight.lab import deployment as at
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).resolve().parents[2]
-NETWORK = r"""
-set -eu
-ip link set lo up
-ip link add up0 type veth peer name up1
-ip addr add 10.70.0.10/24 dev up0
-ip link set up0 up
-ip link set up1 up
-ip route add default via 10.70.0.1
-echo "nameserver 203.0.113.53" > "$DIR/resolv.conf"
-mount --bind "$DIR/resolv.conf" /etc/resolv.conf
-"$PYTHON" -P -m preflight lab serve --assign --environment-out "$DIR/preflight.toml" --control "$DIR/control" \
-  --commands 'sh -s' > "$DIR/secrets" &
-lab=$!
-trap 'kill $lab' EXIT
-i=0
-while ! [ -e "$DIR/preflight.toml" ]; do i=$((i + 1)); [ $i -lt 200 ]; sleep 0.05; done
-. "$DIR/secrets"
-"""
+NETWORK = """OPTIONS='--control "$DIR/control" --commands "sh -s"'\n""" + SERVED
 SHELLED = NETWORK + '"$PYTHON" -P -m builders.shelled "$DIR/preflight.toml" "$DIR/control" dash -s -- $FAULTS'
 INVOKED = NETWORK + (
     '"$PYTHON" -P -m preflight lab fault storage.blob.reach=tls.intercepted --control "$DIR/control" >/dev/null\n'
